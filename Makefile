@@ -1,0 +1,68 @@
+# Everything here sets itself up: Python 3.11+ and make are all that a bare clone needs.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+UV := VIRTUAL_ENV=$(VENV) $(BIN)/uv
+SHARED ?= ../shared/data
+
+.PHONY: help top3 test lint format train bench lock clean setup setup-dev
+
+help: ## What each target does
+	@grep -hE '^[a-z0-9-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(BIN)/uv: requirements/bootstrap.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed on PATH" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@touch $@
+
+# pip's own packages install in one go; the product itself is installed editable, so edits take effect at once.
+define install
+	@$(UV) pip install --quiet --require-hashes $(foreach set,$(1),-r requirements/$(set).txt)
+	@$(UV) pip install --quiet --no-deps --no-build-isolation --offline -e .
+	@touch $@
+endef
+
+$(VENV)/.run: $(BIN)/uv pyproject.toml requirements/local.txt requirements/sample.txt
+	@echo "Setting up (once, about half a minute) ..." >&2
+	@$(UV) pip install --quiet --require-hashes --no-deps -r requirements/sample.txt
+	$(call install,local)
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.txt
+	$(call install,dev)
+
+setup: $(VENV)/.run
+setup-dev: $(VENV)/.dev ## Install everything that development needs
+
+top3: $(VENV)/.run ## Today's (or the sample day's) at most three value bets
+	@$(BIN)/betting-ai top3-bets $(ARGS)
+
+test: $(VENV)/.dev ## All tests (real PostgreSQL, real match files where they are present)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests $(ARGS)
+
+lint: $(VENV)/.dev ## ruff, mypy --strict, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## Let ruff tidy up
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+train: $(VENV)/.dev ## Train one vintage: make train FOLDER=... THROUGH=2025-06-30
+	@$(BIN)/betting-ai train --folder $(FOLDER) --through $(THROUGH) $(ARGS)
+
+bench: $(VENV)/.dev ## Every budget, each as a ratio against its reference
+	@for b in benchmarks/bench_*.py; do $(BIN)/python $$b || exit 1; done
+
+lock: $(BIN)/uv ## Write the hash-locked requirement sets again
+	@$(BIN)/python requirements/lock.py
+
+clean: ## Remove the environment and caches (never your data)
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""Where fixtures, prices and results come from."""

@@ -1,0 +1,1 @@
+"""What a laptop has: an embedded PostgreSQL and a folder."""

@@ -1,0 +1,1 @@
+"""Words and numbers of betting: prices, fair probabilities, value, stakes, slates. Pure."""

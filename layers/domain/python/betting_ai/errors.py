@@ -1,0 +1,100 @@
+"""Everything that can go wrong in a way a person can act on.
+
+Each error has a stable ``code`` (machines match on it) and a one-line message that says what to
+do. The command line turns them into one line on stderr and an exit code, the API into
+problem+json.
+"""
+
+from __future__ import annotations
+
+
+class DomainError(Exception):
+    """A failure with a stable code and one clear line.
+
+    Attributes:
+        code: stable identifier in snake_case.
+        exit_code: what the command line exits with (1 failed, 2 usage, 3 nothing to do).
+    """
+
+    code = "failed"
+    exit_code = 1
+
+
+class InvalidInputError(DomainError):
+    """A value that cannot be right: a price of 1, a negative bankroll, an unknown profile."""
+
+    code = "invalid_input"
+    exit_code = 2
+
+
+class UnknownLeagueError(InvalidInputError):
+    """A league code that no feed has."""
+
+    code = "unknown_league"
+
+
+class LookAheadError(DomainError):
+    """Something asked for a fact that was not known at ``as_of``."""
+
+    code = "look_ahead"
+
+
+class NothingToDoError(DomainError):
+    """There is no data for what was asked; nothing is broken."""
+
+    code = "nothing_to_do"
+    exit_code = 3
+
+
+class FeedError(DomainError):
+    """A feed answered something that cannot be used."""
+
+    code = "feed_failed"
+
+
+class FeedOfflineError(FeedError):
+    """A feed could not be reached."""
+
+    code = "feed_offline"
+
+
+class NotTabularError(FeedError):
+    """A payload is not the table it should be (an HTML page, binary noise, no header)."""
+
+    code = "not_tabular"
+
+
+class ModelError(DomainError):
+    """A model artifact cannot be used."""
+
+    code = "model_failed"
+
+
+class ModelMissingError(ModelError):
+    """No artifact, or a file of it is not there."""
+
+    code = "model_missing"
+
+
+class ModelChecksumError(ModelError):
+    """A file of an artifact is not the one its manifest names."""
+
+    code = "model_checksum"
+
+
+class SpecMismatchError(ModelError):
+    """A model was trained on another feature spec than the one this version builds."""
+
+    code = "spec_mismatch"
+
+
+class NoModelBeforeError(ModelError):
+    """Every model was trained on matches at or after ``as_of``."""
+
+    code = "no_model_before"
+
+
+class DatabaseUnavailableError(DomainError):
+    """The database cannot be reached or started."""
+
+    code = "database_unavailable"

@@ -1,0 +1,1 @@
+"""Protocols that the use cases speak to; adapters implement them."""

@@ -1,0 +1,167 @@
+"""Where facts and records are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Protocol
+
+from betting_ai.features.facts import Facts
+
+
+@dataclass(frozen=True)
+class FactsQuery:
+    """Which facts to load.
+
+    Attributes:
+        as_of: nothing known later is returned: later quotes are left out, later results come back
+            as unknown. Facts from live feeds must also have been received by then; those
+            stamped ``reconstructed`` (season files) need only have stood by then.
+        since: only events on or after this date (their own date); None for all.
+        kickoff_before: only events that kick off before this instant; None for all.
+        leagues: league codes; None for all.
+    """
+
+    as_of: datetime
+    since: date | None = None
+    kickoff_before: datetime | None = None
+    leagues: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class StoredCounts:
+    """What storing changed; every number is of rows that were new, unless it says otherwise.
+
+    Attributes:
+        events: new events.
+        results: new results.
+        prices: new price points.
+        known: rows that were there already, equal.
+        conflicting: rows that were there already with another value; the first stays.
+    """
+
+    events: int = 0
+    results: int = 0
+    prices: int = 0
+    known: int = 0
+    conflicting: int = 0
+
+
+class FactsRepository(Protocol):
+    """Events, prices and results; append-only."""
+
+    def store(
+        self, facts: Facts, *, source: str, received_at: datetime, reconstructed: bool
+    ) -> StoredCounts:
+        """Add what is new, in bulk; storing the same facts again changes nothing."""
+        ...
+
+    def load(self, query: FactsQuery) -> Facts:
+        """The facts that were known at ``query.as_of``, in canonical order."""
+        ...
+
+
+@dataclass(frozen=True)
+class IngestEntry:
+    """One payload's way through a feed, with counts of what became of its rows.
+
+    Attributes:
+        source: feed name.
+        name: file or resource name, as a person would name it.
+        sha256: of the raw bytes.
+        received_at: when the bytes came.
+        status: ``"stored"``, ``"unchanged"`` or ``"refused"``.
+        rows_read: data rows seen.
+        rows_kept: rows that gave an event.
+        rows_repaired: kept after a repair, by reason.
+        rows_refused: not kept, by reason.
+        quotes_kept: complete quotes.
+        quotes_refused: quotes not kept, by reason.
+        stored: what the database gained.
+        stages: seconds and counts per stage (read, clean, resolve, normalise, store).
+        error: the one clear line, when refused.
+    """
+
+    source: str
+    name: str
+    sha256: str
+    received_at: datetime
+    status: str
+    rows_read: int = 0
+    rows_kept: int = 0
+    rows_repaired: dict[str, int] = field(default_factory=dict)
+    rows_refused: dict[str, int] = field(default_factory=dict)
+    quotes_kept: int = 0
+    quotes_refused: dict[str, int] = field(default_factory=dict)
+    stored: StoredCounts = field(default_factory=StoredCounts)
+    stages: dict[str, float] = field(default_factory=dict)
+    error: str | None = None
+
+
+class IngestLog(Protocol):
+    """The trail of every payload."""
+
+    def seen(self, source: str, name: str, sha256: str) -> bool:
+        """Whether these very bytes were stored before, under this name, from this source."""
+        ...
+
+    def add(self, entry: IngestEntry) -> None:
+        """Append one entry."""
+        ...
+
+    def recent(self, limit: int = 100) -> list[IngestEntry]:
+        """The newest entries, newest first."""
+        ...
+
+
+class TeamRepository(Protocol):
+    """Canonical teams and the names that sources use for them."""
+
+    def teams(self, country: str) -> list[str]:
+        """Canonical names of a country's teams, sorted."""
+        ...
+
+    def aliases(self, source: str, country: str) -> dict[str, str]:
+        """The source's own name -> canonical name, for the names a person or a rule has settled."""
+        ...
+
+    def add_alias(self, source: str, country: str, alias: str, team: str) -> None:
+        """Settle one name; the team must exist."""
+        ...
+
+
+@dataclass(frozen=True)
+class ReviewItem:
+    """A name that could not be matched without doubt.
+
+    Attributes:
+        source: feed name.
+        country: country code of the league.
+        league: league code where it was seen.
+        name: what the source says.
+        verdict: ``"doubtful"`` or ``"refused"``.
+        candidates: canonical names with scores 0-100, best first.
+    """
+
+    source: str
+    country: str
+    league: str
+    name: str
+    verdict: str
+    candidates: tuple[tuple[str, float], ...] = ()
+
+
+class ReviewQueue(Protocol):
+    """Doubts that wait for a person."""
+
+    def add(self, item: ReviewItem) -> None:
+        """Queue a doubt; the same doubt is queued once."""
+        ...
+
+    def open(self) -> list[ReviewItem]:
+        """What waits, oldest first."""
+        ...
+
+    def resolve(self, item: ReviewItem, team: str) -> None:
+        """Settle a doubt: adds the alias and closes the item."""
+        ...

@@ -1,0 +1,46 @@
+"""One transaction: all of it happens, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Protocol, Self
+
+from betting_ai.ports.repositories import (
+    FactsRepository,
+    IngestLog,
+    ReviewQueue,
+    TeamRepository,
+)
+
+
+class UnitOfWork(Protocol):
+    """Repositories that share one transaction; leaving without `commit` rolls back."""
+
+    @property
+    def facts(self) -> FactsRepository: ...  # noqa: D102
+
+    @property
+    def teams(self) -> TeamRepository: ...  # noqa: D102
+
+    @property
+    def ingest_log(self) -> IngestLog: ...  # noqa: D102
+
+    @property
+    def review(self) -> ReviewQueue: ...  # noqa: D102
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def commit(self) -> None:
+        """Make everything done so far durable."""
+        ...
+
+
+UnitOfWorkFactory = Callable[[], UnitOfWork]

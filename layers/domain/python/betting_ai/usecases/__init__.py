@@ -1,0 +1,1 @@
+"""One verb per file: a frozen command in, a frozen result out."""

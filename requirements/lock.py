@@ -1,0 +1,57 @@
+"""Write the hash-locked requirement sets from pyproject.toml (`make lock`).
+
+One line per set: what it is made of. The files name no index and no host, so they install from
+whatever index the machine is set up to use.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+SETS: dict[str, list[str]] = {
+    "runtime": ["pyproject.toml"],
+    "inference": ["pyproject.toml", "--extra", "inference"],
+    "local": ["pyproject.toml", "--extra", "inference", "--extra", "local", "--group", "build"],
+    "train": ["pyproject.toml", "--extra", "inference", "--extra", "local", "--extra", "train"],
+    "dev": [
+        "pyproject.toml",
+        *("--extra", "inference", "--extra", "local", "--extra", "train"),
+        *("--group", "build", "--group", "dev"),
+    ],
+}
+LONE: dict[str, tuple[str, list[str]]] = {
+    "bootstrap": ("uv==0.13.9\n", []),
+    # Only its data files are read (real matches of 2023-24); none of its dependencies are needed.
+    "sample": ("sports-betting==0.15.1\n", ["--no-deps"]),
+}
+COMMON = ["--universal", "--python-version", "3.11", "--generate-hashes", "--quiet"]
+
+
+def compile_set(name: str, inputs: list[str], stdin: str | None = None) -> None:
+    """Resolve one set; the versions of `dev` hold for all the others."""
+    target = HERE / f"{name}.txt"
+    constraint = [] if name in {"dev", *LONE} else ["-c", "requirements/dev.txt"]
+    command = [
+        str(Path(sys.executable).with_name("uv")),
+        *("pip", "compile", *inputs, *COMMON, *constraint),
+        *("--custom-compile-command", "make lock", "-o", str(target.relative_to(ROOT))),
+    ]
+    subprocess.run(command, cwd=ROOT, check=True, input=stdin, text=True, stdout=subprocess.DEVNULL)  # noqa: S603
+
+
+def main() -> None:
+    """Write every set, `dev` first because it constrains the rest."""
+    compile_set("dev", SETS["dev"])
+    for name, inputs in SETS.items():
+        if name != "dev":
+            compile_set(name, inputs)
+    for name, (text, flags) in LONE.items():
+        compile_set(name, ["-", *flags], stdin=text)
+
+
+if __name__ == "__main__":
+    main()
