@@ -1,0 +1,19 @@
+"""What tests share: where the real match files are, and the skip for machines without them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+FOOTBALL = SHARED / "football"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if FOOTBALL.is_dir():
+        return
+    absent = pytest.mark.skip(reason="the shared real match files are not on this machine")
+    for item in items:
+        if item.get_closest_marker("shared"):
+            item.add_marker(absent)
