@@ -1,0 +1,84 @@
+"""What can be set from outside: ``BETTING_AI_*`` variables, and ``DATABASE_URL``.
+
+Nothing is read at import time; `load_settings` reads once, at the edge.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from betting_ai.domain.leagues import SEASON_FILE_LEAGUES
+from betting_ai.errors import InvalidInputError
+
+
+def user_data_home() -> Path:
+    """Where a person's data lies on this system (XDG on Linux, the usual places elsewhere)."""
+    if sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    elif sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return base / "betting-ai"
+
+
+def shipped_models() -> Path:
+    """The model artifacts beside the package: a checkout's ``model_artifacts``, or the layer's."""
+    package = Path(__file__).resolve().parent
+    for base in (*package.parents[:4], Path("/opt")):
+        if (base / "model_artifacts").is_dir():
+            return base / "model_artifacts"
+    return package / "model_artifacts"
+
+
+class Settings(BaseSettings):
+    """Everything that differs between a laptop, a server and a Lambda.
+
+    Attributes:
+        home: local data (embedded database, raw payloads).
+        database_url: PostgreSQL to use instead of the embedded one.
+        models: folder of model artifacts.
+        site_url: where the season files and fixtures are fetched from.
+        leagues: league codes to fetch and to bet on.
+        bookmakers: book codes the bettor can use; empty for every named book but exchanges.
+        bankroll: in units or currency.
+        profile: ``strict`` or ``value``.
+        channel: which promoted models to use.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="BETTING_AI_", frozen=True, extra="ignore", populate_by_name=True
+    )
+
+    home: Path = Field(default_factory=user_data_home)
+    database_url: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("database_url", "BETTING_AI_DATABASE_URL", "DATABASE_URL"),
+    )
+    models: Path = Field(default_factory=shipped_models)
+    site_url: str = "https://www.football-data.co.uk"
+    leagues: tuple[str, ...] = SEASON_FILE_LEAGUES
+    bookmakers: tuple[str, ...] = ()
+    bankroll: Decimal = Field(default=Decimal(1000), gt=0)
+    profile: str = "strict"
+    channel: str = "stable"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Settings from the environment, with overrides.
+
+    Raises:
+        InvalidInputError: a variable does not parse; the message names it and never its value.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"]) or "settings"
+        raise InvalidInputError(f"setting {name}: {first['msg'].lower()}") from None
