@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from functools import lru_cache
 
 
+@lru_cache(maxsize=8192)  # a history repeats a few thousand names
 def slug(text: str) -> str:
     """A name in lower-case ASCII with dashes: ``"Nott'm Forest"`` -> ``"nottm-forest"``."""
     plain = unicodedata.normalize("NFKD", text.replace("ß", "ss"))

@@ -7,8 +7,9 @@ give the same arrays bit for bit.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,8 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+
+_T = TypeVar("_T", bound=np.generic)
 
 NEVER: Final = int(np.iinfo(np.int64).max)
 """The known-at of a fact that is not known: later than every instant."""
@@ -99,3 +102,90 @@ class Facts:
             for f in fields(self)
             for theirs in (getattr(other, f.name),)
         )
+
+
+def merge(parts: Sequence[Facts]) -> Facts:
+    """One `Facts` of many, in canonical order.
+
+    An event that several parts hold is taken from the part that knows its result first, else from
+    the earliest part; of equal quotes (event, book, market, line, instant) the earliest part's
+    stays. Merging one part puts it in canonical order.
+
+    Args:
+        parts: any number of facts, rows in any order; their names are re-indexed.
+
+    Returns:
+        All events and quotes of the parts, each once.
+    """
+    leagues = _union([part.leagues for part in parts])
+    teams = _union([part.teams for part in parts])
+    books = _union([part.books for part in parts])
+    event_id = _concat([part.event_id for part in parts], np.int64)
+    kickoff = _concat([part.kickoff for part in parts], np.int64)
+    known_at = _concat([part.result_known_at for part in parts], np.int64)
+
+    by_id = np.lexsort((known_at, event_id))  # stable: the earliest part first among equals
+    ids = event_id[by_id]
+    first = np.ones(len(ids), dtype=np.bool_)
+    first[1:] = ids[1:] != ids[:-1]
+    chosen = by_id[first]
+    order = np.lexsort((event_id[chosen], kickoff[chosen]))
+    rows = chosen[order]
+    row_of_rank = np.empty(len(order), dtype=np.int64)
+    row_of_rank[order] = np.arange(len(order))
+    row_of = np.empty(len(event_id), dtype=np.int64)  # old row over all parts -> new row
+    row_of[by_id] = row_of_rank[np.cumsum(first) - 1]
+
+    starts = np.cumsum([0, *(len(part) for part in parts)])
+    quote_event = row_of[
+        _concat([p.quote_event + at for p, at in zip(parts, starts, strict=False)], np.int64)
+    ]
+    quote_book = _reindexed([(p.quote_book, p.books) for p in parts], books)
+    market = _concat([part.quote_market for part in parts], np.int64)
+    line = _concat([part.quote_line for part in parts], np.float64)
+    quoted_at = _concat([part.quoted_at for part in parts], np.int64)
+    quotes = np.lexsort((quoted_at, quote_book, line, market, quote_event))
+    keys = (quote_event, market, line, quote_book, quoted_at)
+    fresh = np.ones(len(quotes), dtype=np.bool_)
+    fresh[1:] = np.any([key[quotes[1:]] != key[quotes[:-1]] for key in keys], axis=0)
+    quotes = quotes[fresh]
+
+    return Facts(
+        leagues=leagues,
+        teams=teams,
+        books=books,
+        event_id=event_id[rows],
+        league=_reindexed([(p.league, p.leagues) for p in parts], leagues)[rows],
+        season=_concat([part.season for part in parts], np.int64)[rows],
+        home=_reindexed([(p.home, p.teams) for p in parts], teams)[rows],
+        away=_reindexed([(p.away, p.teams) for p in parts], teams)[rows],
+        kickoff=kickoff[rows],
+        day=_concat([part.day for part in parts], np.int64)[rows],
+        time_assumed=_concat([part.time_assumed for part in parts], np.bool_)[rows],
+        result_known_at=known_at[rows],
+        stats=_concat([part.stats for part in parts], np.int64, (0, len(STATS)))[rows],
+        quote_event=quote_event[quotes],
+        quote_book=quote_book[quotes],
+        quote_market=market[quotes],
+        quote_line=line[quotes],
+        quoted_at=quoted_at[quotes],
+        price=_concat([part.price for part in parts], np.float64, (0, 3))[quotes],
+    )
+
+
+def _union(names: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(sorted(set().union(*names)))
+
+
+def _concat(
+    parts: Sequence[npt.NDArray[_T]], kind: type[_T], empty: tuple[int, ...] = (0,)
+) -> npt.NDArray[_T]:
+    return np.concatenate([np.empty(empty, dtype=kind), *parts])
+
+
+def _reindexed(parts: Sequence[tuple[Ints, tuple[str, ...]]], names: tuple[str, ...]) -> Ints:
+    place = {name: i for i, name in enumerate(names)}
+    return _concat(
+        [np.array([place[n] for n in own], dtype=np.int64)[index] for index, own in parts],
+        np.int64,
+    )
