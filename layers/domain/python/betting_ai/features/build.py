@@ -1,0 +1,364 @@
+"""The feature matrix: what was known about each event at its moment.
+
+``build`` is the one function that training and serving both call. A row depends on the event, its
+prices at or before ``as_of``, and results known before the UTC day of its newest price: nothing
+later, and nothing about the other rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from betting_ai.domain.markets import MARKET_AVERAGE, Market
+from betting_ai.domain.odds import fair_probabilities
+from betting_ai.errors import LookAheadError
+from betting_ai.features import form, ratings
+from betting_ai.features.facts import Bools, Facts, Floats, Ints
+from betting_ai.features.history import SECONDS_A_DAY, History, positions, stat
+from betting_ai.features.market import (
+    MarketView,
+    first_quotes,
+    latest_quotes,
+    market_view,
+    per_event,
+    pooled,
+)
+from betting_ai.features.spec import NAMES, SELECTIONS, FeatureSpec, column
+
+Columns = Iterator[tuple[str, Floats | Ints]]
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """The matrix and the market it was judged with.
+
+    Attributes:
+        matrix: (n, d) float32 in the order of the spec's names; missing is NaN.
+        market: each event's market at its moment.
+        cutoff: (n,) seconds since the epoch: ``min(as_of, time of the newest price)``; -1 for an
+            event without a usable price (its row is all NaN).
+        lead_clamped: (n,) the lead time lies outside the trained range.
+    """
+
+    matrix: np.ndarray
+    market: MarketView
+    cutoff: Ints
+    lead_clamped: Bools
+
+
+def build(
+    history: History,
+    facts: Facts,
+    rows: Ints,
+    as_of: Ints,
+    spec: FeatureSpec,
+    state: ratings.RatingState | None = None,
+) -> Features:
+    """Features of some events, each at its own moment.
+
+    Args:
+        history: finished matches; those not yet known at an event's cutoff are not looked at.
+        facts: the events and their prices.
+        rows: (n,) rows of the events in ``facts``, ascending.
+        as_of: (n,) seconds since the epoch.
+        spec: names and constants.
+        state: ratings carried through an earlier part of ``history`` (left unchanged); only
+            what it saves is time.
+
+    Raises:
+        LookAheadError: an event had already begun at its ``as_of``, or ``state`` knows results that
+            were not known at an event's cutoff.
+    """
+    if np.any(facts.kickoff[rows] <= as_of):
+        raise LookAheadError("an event that has begun cannot be judged: as_of must lie before it")
+    market = market_view(facts, rows, as_of, spec)
+    cutoff = np.minimum(as_of, market.newest)
+    matrix = np.full((len(rows), len(NAMES)), np.nan, dtype=np.float32)
+    lead = (facts.kickoff[rows] - cutoff) / 3_600.0
+    clamped = (lead < spec.lead_hours[0]) | (lead > spec.lead_hours[1])
+    clamped &= (market.newest >= 0) & ~facts.time_assumed[rows]
+    for name, values in _all_columns(history, facts, market, cutoff, lead, spec, state):
+        matrix[:, column(name)] = values
+    matrix[market.newest < 0] = np.nan
+    return Features(matrix, market, cutoff, clamped)
+
+
+def _all_columns(
+    history: History,
+    facts: Facts,
+    market: MarketView,
+    cutoff: Ints,
+    lead: Floats,
+    spec: FeatureSpec,
+    state: ratings.RatingState | None,
+) -> Columns:
+    yield from market_columns(facts, market)
+    yield from _goal_markets(facts, market, cutoff)
+    yield from _movement(facts, market, cutoff, spec)
+    asked = _Asked.of(history, facts, market.rows, cutoff)
+    yield from form_columns(asked, spec)
+    yield from _rating_columns(asked, market, spec, state)
+    yield from _calendar(asked, facts, market.rows)
+    assumed = facts.time_assumed[market.rows]
+    yield "lead_hours", np.where(assumed, np.nan, np.clip(lead, *spec.lead_hours))
+
+
+def market_columns(facts: Facts, market: MarketView) -> Columns:
+    """The match-result market: consensus, prices on offer against it, disagreement."""
+    n = len(market)
+    q = market.consensus
+    best, second = _two_best(np.where(market.takeable, market.net, 0.0), market.quote_event, n)
+    top = np.where(np.isnan(market.maximum), best, market.maximum)
+    average_fair = fair_probabilities(market.average)
+    for k, selection in enumerate(SELECTIONS):
+        log_q = np.log(q[:, k])
+        yield f"log_q_{selection}", log_q
+        yield f"edge_best_{selection}", np.log(best[:, k]) + log_q
+        yield f"edge_second_{selection}", np.log(second[:, k]) + log_q
+        yield f"edge_top_{selection}", np.log(top[:, k]) + log_q
+        yield f"average_lean_{selection}", np.log(average_fair[:, k]) - log_q
+        yield f"dispersion_{selection}", market.dispersion[:, k] / q[:, k]
+    named = market.named & ~np.isnan(market.fair[:, 0])
+    event = market.quote_event[named]
+    margin = (1.0 / market.gross[named]).sum(axis=1) - 1.0
+    count = np.bincount(event, minlength=n)
+    lowest = per_event(np.minimum, margin, event, n, np.inf)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.bincount(event, margin, minlength=n) / count
+    yield "books", count
+    yield "overround_average", (1.0 / market.average).sum(axis=1) - 1.0
+    yield "overround_lowest", np.where(count > 0, lowest, np.nan)
+    yield "overround_named", np.where(count > 0, mean, np.nan)
+
+
+def _two_best(price: Floats, event: Ints, n: int) -> tuple[Floats, Floats]:
+    """(n, 3) the highest and the second highest price of each selection; NaN where none.
+
+    Prices of 0 are not on offer. Two books at the highest price make it the second highest too.
+    """
+    best = per_event(np.maximum, price, event, n, 0.0)
+    at_best = price == best[event]
+    ties = per_event(np.add, at_best.astype(np.int64), event, n, 0)
+    below = per_event(np.maximum, np.where(at_best, 0.0, price), event, n, 0.0)
+    second = np.where(ties >= 2, best, below)
+    return np.where(best > 0, best, np.nan), np.where(second > 0, second, np.nan)
+
+
+def _goal_markets(facts: Facts, market: MarketView, cutoff: Ints) -> Columns:
+    """Totals at 2.5 goals and the handicap line: mean fair probability and spread over books."""
+    limit = np.full(len(facts), -1, dtype=np.int64)
+    limit[market.rows] = cutoff
+    local = np.full(len(facts), -1, dtype=np.int64)
+    local[market.rows] = np.arange(len(market))
+    for kind, stem in ((Market.TOTALS, "over_2_5"), (Market.HANDICAP, "handicap")):
+        rows = latest_quotes(facts, kind, limit)
+        if kind is Market.TOTALS:
+            rows = rows[facts.quote_line[rows] == 2.5]
+        event = local[facts.quote_event[rows]]
+        line = facts.quote_line[rows]
+        main = _main_line(event, line, facts.quote_book[rows], facts.books, len(market))
+        on_main = line == main[event]
+        rows, event = rows[on_main], event[on_main]
+        fair = fair_probabilities(facts.price[rows, :2])[:, 0]
+        whole = ~np.isnan(fair)
+        event, fair = event[whole], fair[whole]
+        mean, spread = _mean_and_spread(fair, event, len(market))
+        if kind is Market.HANDICAP:
+            yield "handicap_line", main
+            yield "handicap_home", mean
+        else:
+            yield "over_2_5", mean
+        yield f"{stem}_spread", spread
+
+
+def _main_line(event: Ints, line: Floats, book: Ints, books: tuple[str, ...], n: int) -> Floats:
+    """The market average's line; where there is none, the line of the first book by name."""
+    main = np.full(n, np.nan)
+    main[event[::-1]] = line[::-1]
+    average = np.array([name == MARKET_AVERAGE for name in books], dtype=np.bool_)
+    its = average[book] if len(book) else np.zeros(0, dtype=np.bool_)
+    main[event[its]] = line[its]
+    return main
+
+
+def _mean_and_spread(values: Floats, event: Ints, n: int) -> tuple[Floats, Floats]:
+    count = np.bincount(event, minlength=n)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.bincount(event, values, minlength=n) / count
+        var = np.bincount(event, (values - mean[event]) ** 2, minlength=n) / count
+    return np.where(count > 0, mean, np.nan), np.where(count > 1, np.sqrt(var), np.nan)
+
+
+def _movement(facts: Facts, market: MarketView, cutoff: Ints, spec: FeatureSpec) -> Columns:
+    """Log ratio of the consensus to that of each book's first price seen; 0 with one snapshot."""
+    limit = np.full(len(facts), -1, dtype=np.int64)
+    limit[market.rows] = cutoff
+    first = first_quotes(facts, Market.MATCH_RESULT, limit)
+    moved = np.zeros((len(market), 3))
+    if not np.array_equal(facts.quoted_at[first], market.quoted_at):
+        local = np.full(len(facts), -1, dtype=np.int64)
+        local[market.rows] = np.arange(len(market))
+        event, book = local[facts.quote_event[first]], facts.quote_book[first]
+        fair = fair_probabilities(facts.price[first])
+        opening = pooled(fair, event, book, facts, len(market), spec)
+        stood_still = np.bincount(event, facts.quoted_at[first] != market.quoted_at) == 0
+        moved = np.log(market.consensus) - np.log(opening)
+        moved[stood_still] = 0.0
+    for k, selection in enumerate(SELECTIONS):
+        yield f"movement_{selection}", moved[:, k]
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """The questions to the history: who plays, in what league and season, known until when."""
+
+    history: History
+    home: Ints
+    away: Ints
+    league: Ints
+    season: Ints
+    day: Ints
+    known_until: Ints
+
+    @classmethod
+    def of(cls, history: History, facts: Facts, rows: Ints, cutoff: Ints) -> _Asked:
+        teams = tuple(sorted({*history.teams, *facts.teams}))
+        leagues = tuple(sorted({*history.leagues, *facts.leagues}))
+        team, league = positions(facts.teams, teams), positions(facts.leagues, leagues)
+        return cls(
+            history=history.reindexed(leagues, teams),
+            home=team[facts.home[rows]],
+            away=team[facts.away[rows]],
+            league=league[facts.league[rows]],
+            season=facts.season[rows],
+            day=facts.day[rows],
+            known_until=np.maximum(cutoff, 0) // SECONDS_A_DAY,
+        )
+
+
+def form_columns(asked: _Asked, spec: FeatureSpec) -> Columns:
+    """Windows over each team's last matches, its matches at the venue, and past meetings."""
+    history = asked.history
+    team, known_day, day, season, values, at_home = form.team_appearances(history)
+    overall = form.Appearances.of(team, known_day, day, season, values)
+    venue = form.Appearances.of(2 * team + at_home, known_day, day, season, values)
+    for side, who, here in (("home", asked.home, 1), ("away", asked.away, 0)):
+        start, end = overall.before(who, asked.known_until)
+        for window in (5, 20):
+            number, sums = overall.last(start, end, window)
+            yield f"{side}_points_{window}", form.ratio(sums, "points", number)
+            yield f"{side}_scored_{window}", form.ratio(sums, "goals_for", number)
+            yield f"{side}_conceded_{window}", form.ratio(sums, "goals_against", number)
+            yield f"{side}_surprise_{window}", form.ratio(sums, "surprise", "market_n", fixed=True)
+            yield f"{side}_move_{window}", form.ratio(sums, "move", "move_n", fixed=True)
+        yield f"{side}_move_size_20", form.ratio(sums, "move_size", "move_n", fixed=True)
+        _, sums = overall.last(start, end, 10)
+        for stem, count in (
+            ("shots", "shots_n"), ("on_target", "shots_n"),
+            ("corners", "corners_n"), ("cards", "cards_n"),
+        ):  # fmt: skip
+            yield f"{side}_{stem}_for_10", form.ratio(sums, f"{stem}_for", count)
+            yield f"{side}_{stem}_against_10", form.ratio(sums, f"{stem}_against", count)
+        yield from _schedule(side, who, asked, overall, start, end)
+        number, sums = venue.last(*venue.before(2 * who + here, asked.known_until), 10)
+        yield f"{side}_venue_points_10", form.ratio(sums, "points", number)
+        scored, conceded = (form.ratio(sums, f"goals_{x}", number) for x in ("for", "against"))
+        yield f"{side}_venue_goal_difference_10", scored - conceded
+        yield f"{side}_venue_surprise_10", form.ratio(sums, "surprise", "market_n", fixed=True)
+        yield f"{side}_venue_move_10", form.ratio(sums, "move", "move_n", fixed=True)
+    yield from _meetings(asked, spec)
+
+
+def _schedule(
+    side: str, who: Ints, asked: _Asked, overall: form.Appearances, start: Ints, end: Ints
+) -> Columns:
+    """Rest and congestion, from matches already known."""
+    played = end > start
+    last = np.where(played, overall.day[np.maximum(end - 1, 0)] if len(overall.day) else 0, 0)
+    rest = (asked.day - last).astype(np.float64)
+    yield f"{side}_rest_days", np.where(played, np.minimum(rest, 60.0), np.nan)
+    for span in (14, 30):
+        _, begin = overall.before(who, asked.day - span)
+        yield f"{side}_matches_{span}_days", np.maximum(end - np.maximum(begin, start), 0)
+    season = overall.before_season(who, asked.season)
+    yield f"{side}_matches_played", np.maximum(end - np.maximum(season, start), 0)
+
+
+def _meetings(asked: _Asked, spec: FeatureSpec) -> Columns:
+    """Past meetings of the two teams at either ground, seen from the home side."""
+    history = asked.history
+    size = len(history.teams)
+    low, high = np.minimum(history.home, history.away), np.maximum(history.home, history.away)
+    sign = np.where(history.home == low, 1, -1)
+    difference = sign * (stat(history, "goals_home") - stat(history, "goals_away"))
+    values = np.column_stack([np.sign(difference), difference])
+    table = form.Appearances.of(
+        low * size + high, history.known_day, history.day, history.season, values
+    )
+    first, second = np.minimum(asked.home, asked.away), np.maximum(asked.home, asked.away)
+    start, end = table.before(first * size + second, asked.known_until)
+    number, sums = table.last(start, end, spec.meetings_window)
+    facing = np.where(asked.home == first, 1.0, -1.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        won = facing * sums[:, 0] / number
+        goals = facing * sums[:, 1] / number
+    yield "meetings", number
+    yield "meeting_points_home", np.where(number > 0, won, np.nan)
+    yield "meeting_goal_difference", np.where(number > 0, goals, np.nan)
+
+
+def _rating_columns(
+    asked: _Asked, market: MarketView, spec: FeatureSpec, state: ratings.RatingState | None
+) -> Columns:
+    history = asked.history
+    if state is None:
+        start = ratings.RatingState.empty(history.teams, history.leagues, spec)
+    else:
+        if len(asked.known_until) and state.through >= asked.known_until.min():
+            raise LookAheadError("the carried ratings know results later than an event's prices")
+        start = state.extended(history.teams, history.leagues, spec)
+        history = history.where(history.known_day > state.through)
+    seen = ratings.replay(
+        history, start, asked.known_until, asked.home, asked.away, asked.league, spec
+    )
+    tier = ratings.tiers(history.leagues)[asked.league]
+    for rows in (seen.home, seen.away):
+        ratings.arrive(rows, tier, asked.known_until, spec)
+    h, a, league = seen.home, seen.away, seen.league
+    yield "elo_difference", h[:, ratings.ELO] - a[:, ratings.ELO]
+    yield "elo_expectation", ratings.elo_expectation(h[:, ratings.ELO], a[:, ratings.ELO], spec)
+    pi_home, pi_away = h[:, ratings.PI_HOME], a[:, ratings.PI_AWAY]
+    yield "pi_goal_difference", ratings.pi_goals(pi_home) - ratings.pi_goals(pi_away)
+    for side, scorer, other, level in (
+        ("home", h, a, ratings.GOALS_HOME),
+        ("away", a, h, ratings.GOALS_AWAY),
+    ):
+        rate = league[:, level] + scorer[:, ratings.ATTACK] - other[:, ratings.DEFENCE]
+        yield f"strength_log_rate_{side}", rate
+        yield (
+            f"strength_var_{side}",
+            scorer[:, ratings.ATTACK_VAR] + other[:, ratings.DEFENCE_VAR],
+        )
+    mean = h[:, ratings.MARKET_MEAN] - a[:, ratings.MARKET_MEAN] + league[:, ratings.MARKET_HOME]
+    now = np.log(market.consensus[:, 0]) - np.log(market.consensus[:, 2])
+    yield "market_rating", mean
+    yield "market_rating_var", h[:, ratings.MARKET_VAR] + a[:, ratings.MARKET_VAR]
+    yield "market_rating_gap", mean - now
+
+
+def _calendar(asked: _Asked, facts: Facts, rows: Ints) -> Columns:
+    """Season phase from the calendar alone, never from how long the file is."""
+    opening = _july_first(asked.season)
+    yield "season_day", (asked.day - opening).astype(np.float64)
+    yield "tier", ratings.tiers(asked.history.leagues)[asked.league]
+    weekday = (asked.day + 3) % 7
+    yield "weekday", weekday
+
+
+def _july_first(season: Ints) -> Ints:
+    """Days since the epoch of 1 July of each year."""
+    years = (season - 1970).astype("datetime64[Y]").astype("datetime64[M]") + 6
+    return years.astype("datetime64[D]").astype(np.int64)

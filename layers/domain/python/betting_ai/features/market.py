@@ -1,0 +1,311 @@
+"""What the market says about an event at a moment: consensus, dispersion, prices on offer.
+
+Books are known by role (average, maximum, exchange, sharp, any other named book), never by a fixed
+list: they come and go each season.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from betting_ai.domain.markets import (
+    EXCHANGE_COMMISSION,
+    MARKET_AVERAGE,
+    MARKET_MAXIMUM,
+    Market,
+)
+from betting_ai.domain.odds import fair_probabilities, is_takeable, net_price
+from betting_ai.features.facts import Bools, Facts, Floats, Ints
+
+if TYPE_CHECKING:
+    from betting_ai.features.spec import FeatureSpec
+
+SHARP_BOOK: Final = "PS"
+"""The book whose closing price stands in for the market where no average close was kept."""
+
+CLOSING_WINDOW: Final = 1_800
+"""Seconds before kick-off in which a last price counts as a close."""
+
+FEWEST_CLOSING_BOOKS: Final = 3
+
+
+@dataclass(frozen=True, eq=False)
+class MarketView:
+    """The match-result market of ``n`` events, each at its own moment.
+
+    Attributes:
+        rows: (n,) rows of the events in the facts.
+        consensus: (n, 3) the fair probabilities ``q``; NaN where no usable price stood.
+        newest: (n,) seconds since the epoch of the newest price used; -1 where there is none.
+        dispersion: (n, 3) population standard deviation over named books of their fair
+            probabilities; NaN with fewer than two books.
+        books: (n,) number of named books.
+        maximum: (n, 3) market-maximum prices, NaN where the feed has none.
+        average: (n, 3) market-average prices, NaN where the feed has none.
+        quote_event: (k,) row of the view.
+        quote_book: (k,) index into the facts' books.
+        quoted_at: (k,) seconds since the epoch.
+        gross: (k, 3) decimal odds as quoted.
+        net: (k, 3) decimal odds after commission.
+        fair: (k, 3) each quote's own fair probabilities.
+        named: (k,) a book one can bet at (no average, no maximum).
+        takeable: (k, 3) a price of a named book that is neither stale nor mistyped by the guard.
+    """
+
+    rows: Ints
+    consensus: Floats
+    newest: Ints
+    dispersion: Floats
+    books: Ints
+    maximum: Floats
+    average: Floats
+    quote_event: Ints
+    quote_book: Ints
+    quoted_at: Ints
+    gross: Floats
+    net: Floats
+    fair: Floats
+    named: Bools
+    takeable: Bools
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def latest_quotes(facts: Facts, market: Market, cutoff: Ints) -> Ints:
+    """Rows of the newest quote per (event, line, book) that stood at the event's cutoff.
+
+    Args:
+        facts: prices, in canonical order.
+        market: which market.
+        cutoff: (n events,) seconds since the epoch; a price stamped exactly then counts. Closing
+            prices never do: a price must stand before kick-off.
+    """
+    event = facts.quote_event
+    limit = np.minimum(cutoff, facts.kickoff - 1)[event]
+    rows = np.flatnonzero((facts.quote_market == market) & (facts.quoted_at <= limit))
+    return rows[_last_of_run(facts, rows)]
+
+
+def first_quotes(facts: Facts, market: Market, cutoff: Ints) -> Ints:
+    """Like `latest_quotes`, the oldest quote of each."""
+    event = facts.quote_event
+    limit = np.minimum(cutoff, facts.kickoff - 1)[event]
+    rows = np.flatnonzero((facts.quote_market == market) & (facts.quoted_at <= limit))
+    last = _last_of_run(facts, rows)
+    return rows[np.concatenate([[True], last[:-1]])] if len(rows) else rows
+
+
+def _last_of_run(facts: Facts, rows: Ints) -> Bools:
+    """Whether the next row speaks of another (event, line, book)."""
+    event, book, line = facts.quote_event[rows], facts.quote_book[rows], facts.quote_line[rows]
+    ends = np.ones(len(rows), dtype=np.bool_)
+    ends[:-1] = (event[1:] != event[:-1]) | (book[1:] != book[:-1]) | (line[1:] != line[:-1])
+    return ends
+
+
+def closing_quotes(facts: Facts, market: Market) -> Ints:
+    """Rows of the prices that stood at kick-off."""
+    return np.flatnonzero(
+        (facts.quote_market == market) & (facts.quoted_at == facts.kickoff[facts.quote_event])
+    )
+
+
+def pooled(
+    fair: Floats, event: Ints, book: Ints, facts: Facts, count: int, spec: FeatureSpec
+) -> Floats:
+    """Log pool of each event's quotes, weighted by the role of their book.
+
+    The named books share one weight however many they are; a market average counts as one source, a
+    market maximum not at all unless the event has nothing else.
+
+    Args:
+        fair: (k, s) fair probabilities, NaN rows are left out.
+        event: (k,) row, below ``count``.
+        book: (k,) index into ``facts.books``.
+        facts: for the names of the books.
+        count: number of events.
+        spec: the weights.
+
+    Returns:
+        (count, s) probabilities; NaN where an event has no usable quote.
+    """
+    usable = ~np.isnan(fair[:, 0])
+    role = _roles(facts.books)[book]
+    weight = np.array([spec.pool_sharp, spec.pool_average, spec.pool_named, 0.0])[role]
+    named = (role == _NAMED) & usable
+    crowd = np.bincount(event[named], minlength=count)
+    share = np.where(named, weight / np.maximum(crowd, 1)[event], weight)
+    alone = np.bincount(event[usable & (share > 0)], minlength=count) == 0
+    share = np.where(alone[event] & (role == _MAXIMUM), 1.0, share)
+    share = np.where(usable, share, 0.0)
+    total = np.bincount(event, share, minlength=count)
+    logs = np.log(np.where(usable[:, None], fair, 1.0))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.column_stack(
+            [np.bincount(event, share * column, minlength=count) / total for column in logs.T]
+        )
+        pool: Floats = np.exp(mean)
+        pool /= pool.sum(axis=1, keepdims=True)
+    return pool
+
+
+_SHARP, _AVERAGE, _NAMED, _MAXIMUM = range(4)
+
+
+def _roles(books: tuple[str, ...]) -> Ints:
+    special = {SHARP_BOOK: _SHARP, MARKET_AVERAGE: _AVERAGE, MARKET_MAXIMUM: _MAXIMUM}
+    return np.array([special.get(book, _NAMED) for book in books], dtype=np.int64)
+
+
+def consensus_before_kickoff(facts: Facts, spec: FeatureSpec) -> Floats:
+    """(n, 3) consensus of every event's newest prices before kick-off; for past matches."""
+    rows = latest_quotes(facts, Market.MATCH_RESULT, facts.kickoff)
+    fair = fair_probabilities(facts.price[rows])
+    return pooled(fair, facts.quote_event[rows], facts.quote_book[rows], facts, len(facts), spec)
+
+
+def closing_consensus(facts: Facts, without: str | None = None) -> Floats:
+    """(n, 3) the fair close: the yardstick of closing-line value. It has no learned part.
+
+    The market-average close by the power method; the sharp book's where no average was kept (before
+    2019-20); elsewhere the equal-weight log pool of at least three named books' last prices
+    within half an hour before kick-off. NaN where there is none of these.
+
+    Args:
+        facts: prices.
+        without: leave this book out and pool the other named closes instead of the average, which
+            would contain it.
+    """
+    count = len(facts)
+    rows = closing_quotes(facts, Market.MATCH_RESULT)
+    fair = fair_probabilities(facts.price[rows])
+    event, book = facts.quote_event[rows], facts.quote_book[rows]
+    close = np.full((count, 3), np.nan)
+    names = np.array(facts.books, dtype=np.str_)
+    if without is None:
+        for name in (SHARP_BOOK, MARKET_AVERAGE):
+            its = (names[book] == name) & ~np.isnan(fair[:, 0]) if len(book) else slice(0, 0)
+            close[event[its]] = fair[its]
+    rest = np.isnan(close[:, 0])
+    if rest.any():
+        close[rest] = _named_closes(facts, rest, without)[rest]
+    return close
+
+
+def _named_closes(facts: Facts, wanted: Bools, without: str | None) -> Floats:
+    """(n, 3) equal-weight log pool of named books' last prices in the closing window."""
+    count = len(facts)
+    event = facts.quote_event
+    banned = {MARKET_AVERAGE, MARKET_MAXIMUM, without}
+    named = np.array([name not in banned for name in facts.books], dtype=np.bool_)
+    near = (
+        wanted[event]
+        & (facts.quote_market == Market.MATCH_RESULT)
+        & (facts.quoted_at > facts.kickoff[event] - CLOSING_WINDOW)
+        & (facts.quoted_at <= facts.kickoff[event])
+    )
+    rows = np.flatnonzero(near)
+    rows = rows[named[facts.quote_book[rows]]]
+    rows = rows[_last_of_run(facts, rows)]
+    fair = fair_probabilities(facts.price[rows])
+    whole = ~np.isnan(fair[:, 0])
+    event, fair = facts.quote_event[rows][whole], fair[whole]
+    books = np.bincount(event, minlength=count)
+    pool = np.full((count, 3), np.nan)
+    enough = books >= FEWEST_CLOSING_BOOKS
+    if enough.any():
+        sums = np.column_stack([np.bincount(event, np.log(p), minlength=count) for p in fair.T])
+        mean = np.exp(sums[enough] / books[enough, None])
+        pool[enough] = mean / mean.sum(axis=1, keepdims=True)
+    return pool
+
+
+def market_view(facts: Facts, rows: Ints, as_of: Ints, spec: FeatureSpec) -> MarketView:
+    """The match-result market of some events, each at its own ``as_of``.
+
+    Args:
+        facts: prices, in canonical order.
+        rows: (n,) rows of the events, ascending.
+        as_of: (n,) seconds since the epoch.
+        spec: weights of the consensus.
+    """
+    count = len(rows)
+    local = np.full(len(facts), -1, dtype=np.int64)
+    local[rows] = np.arange(count)
+    cutoff = np.full(len(facts), -1, dtype=np.int64)
+    cutoff[rows] = as_of
+    quotes = latest_quotes(facts, Market.MATCH_RESULT, cutoff)
+    event = local[facts.quote_event[quotes]]
+    book = facts.quote_book[quotes]
+    gross = facts.price[quotes]
+    fair = fair_probabilities(gross)
+    role = _roles(facts.books)[book]
+    named = (role == _NAMED) | (role == _SHARP)
+    rate = np.array([EXCHANGE_COMMISSION.get(name, 0.0) for name in facts.books])[book]
+    net = net_price(gross, rate[:, None]) if len(quotes) else gross
+    maximum = _scatter(gross, event, role == _MAXIMUM, count)
+    average = _scatter(gross, event, role == _AVERAGE, count)
+    usable = ~np.isnan(fair[:, 0])
+    takeable = (named & usable)[:, None] & is_takeable(net, maximum[event], average[event])
+    stamps = np.where(usable, facts.quoted_at[quotes], -1)
+    books, dispersion = _dispersion(fair, event, named & usable, count)
+    return MarketView(
+        rows=rows,
+        consensus=pooled(fair, event, book, facts, count, spec),
+        newest=per_event(np.maximum, stamps, event, count, -1),
+        dispersion=dispersion,
+        books=books,
+        maximum=maximum,
+        average=average,
+        quote_event=event,
+        quote_book=book,
+        quoted_at=facts.quoted_at[quotes],
+        gross=gross,
+        net=net,
+        fair=fair,
+        named=named,
+        takeable=takeable,
+    )
+
+
+def per_event(
+    reduce: np.ufunc, values: np.ndarray, event: Ints, count: int, empty: float
+) -> np.ndarray:
+    """Reduce runs of rows that belong to one event.
+
+    Args:
+        reduce: for example ``np.maximum``.
+        values: (k, ...) rows.
+        event: (k,) ascending, below ``count``.
+        count: number of events.
+        empty: value of an event without rows.
+    """
+    result = np.full((count, *values.shape[1:]), empty, dtype=values.dtype)
+    starts = np.flatnonzero(np.diff(event, prepend=-1))
+    if len(starts):
+        result[event[starts]] = reduce.reduceat(values, starts, axis=0)
+    return result
+
+
+def _scatter(values: Floats, event: Ints, which: Bools, count: int) -> Floats:
+    grid = np.full((count, values.shape[1]), np.nan)
+    grid[event[which]] = values[which]
+    return grid
+
+
+def _dispersion(fair: Floats, event: Ints, named: Bools, count: int) -> tuple[Ints, Floats]:
+    """Named books per event, and the population standard deviation of their probabilities."""
+    event, fair = event[named], fair[named]
+    books = np.bincount(event, minlength=count)
+    spread = np.full((count, fair.shape[1]), np.nan)
+    many = books >= 2
+    divisor = np.maximum(books, 1)
+    for k, column in enumerate(fair.T):
+        mean = np.bincount(event, column, minlength=count) / divisor
+        squares = np.bincount(event, (column - mean[event]) ** 2, minlength=count) / divisor
+        spread[many, k] = np.sqrt(squares[many])
+    return books, spread

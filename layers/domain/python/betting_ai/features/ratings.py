@@ -1,0 +1,340 @@
+"""Ratings of teams, carried forward one day at a time.
+
+Four views of strength, each updated with a whole day's matches as arrays:
+
+* **Elo** (Elo 1978; margin multiplier after eloratings.net): one number per team.
+* **pi** (Constantinou & Fenton 2013): separate home and away strength in goals.
+* **Bayesian attack and defence**: Poisson goals with log-linear rates, a Gaussian posterior per
+  strength, updated by one-dimensional Laplace steps (assumed-density filtering, as in West,
+  Harrison & Migon 1985 for dynamic GLMs); each strength has a mean and a variance.
+* **market**: a Kalman filter over past fair closing log-odds: what prices have said of a team.
+
+The state after a day depends on the matches of that day and the state before it, never on how the
+rows were batched or what is asked of it in between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from betting_ai.domain.leagues import LEAGUES
+from betting_ai.features.facts import MISSING, Floats, Ints
+from betting_ai.features.history import History, positions, probabilities, stat
+
+if TYPE_CHECKING:
+    from betting_ai.features.spec import FeatureSpec
+
+# Columns of a team's state.
+(
+    ELO, PI_HOME, PI_AWAY, ATTACK, ATTACK_VAR, DEFENCE, DEFENCE_VAR, MARKET_MEAN, MARKET_VAR,
+    LAST_DAY, TIER,
+) = range(11)  # fmt: skip
+TEAM_COLUMNS: Final = 11
+
+# Columns of a league's state.
+GOALS_HOME, GOALS_AWAY, MARKET_HOME, SEEN = range(4)
+LEAGUE_COLUMNS: Final = 4
+
+UNSEEN: Final = -1.0
+"""`LAST_DAY` and `TIER` of a team that has not played."""
+
+
+@dataclass(eq=False)
+class RatingState:
+    """Everything the ratings remember.
+
+    Attributes:
+        teams: team keys, sorted; the rows of ``team``.
+        leagues: league codes, sorted; the rows of ``league``.
+        team: (t, 11) float64.
+        league: (l, 4) float64.
+        through: UTC day up to and with which results are in it; -1 for none.
+    """
+
+    teams: tuple[str, ...]
+    leagues: tuple[str, ...]
+    team: Floats
+    league: Floats
+    through: int
+
+    @classmethod
+    def empty(
+        cls, teams: tuple[str, ...], leagues: tuple[str, ...], spec: FeatureSpec
+    ) -> RatingState:
+        """A state in which no match has been played."""
+        team = np.tile(_newcomer(spec), (len(teams), 1))
+        league = np.tile(
+            [np.log(spec.goals_home), np.log(spec.goals_away), spec.market_home, 0.0],
+            (len(leagues), 1),
+        )
+        return cls(teams, leagues, team, league, -1)
+
+    def extended(
+        self, teams: tuple[str, ...], leagues: tuple[str, ...], spec: FeatureSpec
+    ) -> RatingState:
+        """A copy over larger, sorted tuples of names."""
+        wide = RatingState.empty(teams, leagues, spec)
+        wide.team[positions(self.teams, teams)] = self.team
+        wide.league[positions(self.leagues, leagues)] = self.league
+        wide.through = self.through
+        return wide
+
+
+def _newcomer(spec: FeatureSpec) -> Floats:
+    row = np.zeros(TEAM_COLUMNS)
+    row[ELO] = spec.elo_start
+    row[[ATTACK_VAR, DEFENCE_VAR]] = spec.strength_prior_var
+    row[MARKET_VAR] = spec.market_prior_var
+    row[[LAST_DAY, TIER]] = UNSEEN
+    return row
+
+
+@dataclass(frozen=True, eq=False)
+class RatingSnapshots:
+    """State as seen by each of ``n`` queries: home team's row, away team's row, league's row."""
+
+    home: Floats
+    away: Floats
+    league: Floats
+
+
+def replay(
+    history: History,
+    state: RatingState,
+    query_day: Ints,
+    query_home: Ints,
+    query_away: Ints,
+    query_league: Ints,
+    spec: FeatureSpec,
+) -> RatingSnapshots:
+    """Carry ``state`` (changed in place) through the history, answering queries on the way.
+
+    A query of day ``d`` sees every result known before the beginning of ``d``.
+
+    Args:
+        history: matches, all known after ``state.through``; indices over the state's names.
+        state: where to start.
+        query_day: (n,) UTC day of each query's moment.
+        query_home: (n,) team rows.
+        query_away: (n,) team rows.
+        query_league: (n,) league rows.
+        spec: the ratings' constants.
+    """
+    n = len(query_day)
+    home, away = np.empty((n, TEAM_COLUMNS)), np.empty((n, TEAM_COLUMNS))
+    league = np.empty((n, LEAGUE_COLUMNS))
+    order = np.argsort(query_day, kind="stable")
+    queries = _slices(query_day[order])
+    batches = _slices(history.known_day)
+    engine = _Engine(history, state, spec)
+    for day in sorted({*queries, *batches}):
+        if (asked := queries.get(day)) is not None:
+            rows = order[asked]
+            home[rows] = state.team[query_home[rows]]
+            away[rows] = state.team[query_away[rows]]
+            league[rows] = state.league[query_league[rows]]
+        if (played := batches.get(day)) is not None:
+            engine.play(played, day)
+    return RatingSnapshots(home, away, league)
+
+
+def tiers(leagues: tuple[str, ...]) -> Floats:
+    """Tier of each league; 1 for one that the product does not know."""
+    return np.array([float(LEAGUES[code].tier) if code in LEAGUES else 1.0 for code in leagues])
+
+
+def _slices(sorted_days: Ints) -> dict[int, slice]:
+    """Where each distinct day lies in a sorted column."""
+    starts = np.flatnonzero(np.diff(sorted_days, prepend=np.int64(-(2**40))))
+    ends = np.append(starts[1:], len(sorted_days))
+    days = sorted_days[starts].tolist()
+    return {
+        day: slice(a, b) for day, a, b in zip(days, starts.tolist(), ends.tolist(), strict=True)
+    }
+
+
+def arrive(team: Floats, tier: Floats, day: int | Ints, spec: FeatureSpec) -> None:
+    """Bring team rows (changed in place) from their last match to a day and a league's tier.
+
+    Between matches strengths drift; a change of tier moves them and makes them uncertain; a team
+    never seen before starts at its tier's level.
+    """
+    fresh = team[:, TIER] == UNSEEN
+    days = np.where(fresh, 0.0, np.minimum(day - team[:, LAST_DAY], spec.drift_cap_days))
+    step = np.where(fresh, 0.0, tier - team[:, TIER])
+    moved = step != 0
+    team[:, ELO] -= np.where(fresh, spec.elo_tier * (tier - 1.0), 0.0)
+    keep = np.exp(-days / spec.strength_memory_days)
+    for mean, var in ((ATTACK, ATTACK_VAR), (DEFENCE, DEFENCE_VAR)):
+        team[:, mean] = team[:, mean] * keep + spec.strength_tier * step
+        team[:, var] = np.minimum(
+            team[:, var] + spec.strength_drift * days + spec.strength_move_var * moved,
+            spec.strength_prior_var,
+        )
+    team[:, MARKET_MEAN] += spec.market_tier * step
+    team[:, MARKET_VAR] = np.minimum(
+        team[:, MARKET_VAR] + spec.market_drift * days + spec.market_move_var * moved,
+        spec.market_prior_var,
+    )
+
+
+class _Engine:
+    """Applies a day's matches to the state."""
+
+    def __init__(self, history: History, state: RatingState, spec: FeatureSpec) -> None:
+        self.state = state
+        self.spec = spec
+        self.home, self.away, self.league = history.home, history.away, history.league
+        goals_home, goals_away = stat(history, "goals_home"), stat(history, "goals_away")
+        self.goals_home = goals_home.astype(np.float64)
+        self.goals_away = goals_away.astype(np.float64)
+        fixed = np.where(history.closed == MISSING, history.opened, history.closed)
+        price = probabilities(fixed)
+        self.log_odds = np.log(price[:, 0]) - np.log(price[:, 2])
+        self.priced = ~np.isnan(self.log_odds)
+        margin = self.goals_home - self.goals_away
+        self.score = 0.5 + 0.5 * np.sign(margin)
+        size = np.abs(margin)
+        self.elo_weight = spec.elo_k * np.where(
+            size <= 1, 1.0, np.where(size == 2, 1.5, (11 + size) / 8)
+        )
+        self.margin = margin
+        self.tier = tiers(history.leagues)
+
+    def play(self, rows: slice, day: int) -> None:
+        """One UTC day's results; a team that appears twice is taken in order."""
+        for part in self._once_each(rows):
+            self._play(part, day)
+        self.state.through = day
+
+    def _once_each(self, rows: slice) -> list[slice | Ints]:
+        home, away = self.home[rows].tolist(), self.away[rows].tolist()
+        if len({*home, *away}) == 2 * len(home):
+            return [rows]
+        turn: dict[int, int] = {}
+        parts: dict[int, list[int]] = {}
+        for row, pair in enumerate(zip(home, away, strict=True), start=rows.start):
+            now = max(turn.get(pair[0], 0), turn.get(pair[1], 0))
+            parts.setdefault(now, []).append(row)
+            turn[pair[0]] = turn[pair[1]] = now + 1
+        return [np.array(parts[k]) for k in sorted(parts)]
+
+    def _play(self, rows: slice | Ints, day: int) -> None:
+        home, away, league = self.home[rows], self.away[rows], self.league[rows]
+        team, leagues = self.state.team, self.state.league
+        h, a = team[home], team[away]
+        base = leagues[league]
+        tier = self.tier[league]
+        arrive(h, tier, day, self.spec)
+        arrive(a, tier, day, self.spec)
+        self._elo(h, a, rows)
+        self._pi(h, a, rows)
+        rates = self._strengths(h, a, base, rows)
+        priced = self.priced[rows]
+        surprise = self._market(h, a, base, priced, rows)
+        h[:, LAST_DAY] = a[:, LAST_DAY] = day
+        h[:, TIER] = a[:, TIER] = tier
+        team[home], team[away] = h, a
+        self._leagues(league, rates, surprise, priced, rows)
+
+    def _elo(self, h: Floats, a: Floats, rows: slice | Ints) -> None:
+        expected = elo_expectation(h[:, ELO], a[:, ELO], self.spec)
+        change = self.elo_weight[rows] * (self.score[rows] - expected)
+        h[:, ELO] += change
+        a[:, ELO] -= change
+
+    def _pi(self, h: Floats, a: Floats, rows: slice | Ints) -> None:
+        """Rates of learning lambda and gamma as in the paper."""
+        spec = self.spec
+        gap = pi_goals(h[:, PI_HOME]) - pi_goals(a[:, PI_AWAY])
+        error = self.margin[rows] - gap
+        pull = spec.pi_lambda * np.sign(error) * spec.pi_c * np.log10(1.0 + np.abs(error))
+        h[:, PI_HOME] += pull
+        h[:, PI_AWAY] += spec.pi_gamma * pull
+        a[:, PI_AWAY] -= pull
+        a[:, PI_HOME] -= spec.pi_gamma * pull
+
+    def _strengths(
+        self, h: Floats, a: Floats, base: Floats, rows: slice | Ints
+    ) -> tuple[Floats, Floats]:
+        """Two Poisson observations a match; returns the rates expected before it."""
+        expected = []
+        for scorer, other, level, goals in (
+            (h, a, base[:, GOALS_HOME], self.goals_home[rows]),
+            (a, h, base[:, GOALS_AWAY], self.goals_away[rows]),
+        ):
+            prior = level + scorer[:, ATTACK] - other[:, DEFENCE]
+            v_attack, v_defence = scorer[:, ATTACK_VAR], other[:, DEFENCE_VAR]
+            var = v_attack + v_defence
+            expected.append(np.exp(prior))
+            mode = prior
+            for _ in range(_LAPLACE_STEPS):
+                rate = np.exp(mode)
+                slope = (mode - prior) / var + rate - goals
+                mode = mode - slope / (1.0 / var + rate)
+            gained = mode - prior
+            posterior = 1.0 / (1.0 / var + np.exp(mode))
+            shrink = (var - posterior) / (var * var)
+            scorer[:, ATTACK] += v_attack / var * gained
+            other[:, DEFENCE] -= v_defence / var * gained
+            scorer[:, ATTACK_VAR] = v_attack - v_attack * v_attack * shrink
+            other[:, DEFENCE_VAR] = v_defence - v_defence * v_defence * shrink
+        return expected[0], expected[1]
+
+    def _market(
+        self, h: Floats, a: Floats, base: Floats, priced: np.ndarray, rows: slice | Ints
+    ) -> Floats:
+        """Returns the surprise in log-odds, 0 where the match had no price."""
+        seen = np.where(priced, self.log_odds[rows], 0.0)
+        expected = h[:, MARKET_MEAN] - a[:, MARKET_MEAN] + base[:, MARKET_HOME]
+        surprise = np.where(priced, seen - expected, 0.0)
+        v_home, v_away = h[:, MARKET_VAR], a[:, MARKET_VAR]
+        total = v_home + v_away + self.spec.market_noise
+        gain_home = np.where(priced, v_home / total, 0.0)
+        gain_away = np.where(priced, v_away / total, 0.0)
+        h[:, MARKET_MEAN] += gain_home * surprise
+        a[:, MARKET_MEAN] -= gain_away * surprise
+        h[:, MARKET_VAR] = v_home * (1.0 - gain_home)
+        a[:, MARKET_VAR] = v_away * (1.0 - gain_away)
+        return surprise
+
+    def _leagues(
+        self,
+        league: Ints,
+        rates: tuple[Floats, Floats],
+        surprise: Floats,
+        priced: np.ndarray,
+        rows: slice | Ints,
+    ) -> None:
+        """League levels follow slowly; sums run in row order, so they are the same everywhere."""
+        spec, state = self.spec, self.state.league
+        count = len(state)
+        played = np.bincount(league, minlength=count)
+        for column, rate, goals in (
+            (GOALS_HOME, rates[0], self.goals_home[rows]),
+            (GOALS_AWAY, rates[1], self.goals_away[rows]),
+        ):
+            error = np.bincount(league, goals - rate, minlength=count)
+            state[:, column] += spec.league_rate * error
+        state[:, MARKET_HOME] += spec.league_market_rate * np.bincount(
+            league, np.where(priced, surprise, 0.0), minlength=count
+        )
+        state[:, SEEN] += played
+
+
+_LAPLACE_STEPS: Final = 3
+
+
+def elo_expectation(home: Floats, away: Floats, spec: FeatureSpec) -> Floats:
+    """Expected score of the home team, home advantage included."""
+    lead: Floats = (home - away + spec.elo_home) * (np.log(10.0) / 400.0)
+    return np.asarray(1.0 / (1.0 + np.exp(-lead)))
+
+
+def pi_goals(rating: Floats) -> Floats:
+    """Expected goal difference against the average team: ``sign(r) (10^(|r|/3) - 1)``."""
+    goals = np.exp(np.abs(rating) * (np.log(10.0) / 3.0)) - 1.0
+    return np.asarray(np.sign(rating) * goals)

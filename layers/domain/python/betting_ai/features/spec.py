@@ -1,0 +1,142 @@
+"""What features are: their names, their groups and every constant they depend on.
+
+A trained model carries the hash of the spec it was trained with and refuses another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Final, Self
+
+SPEC_VERSION: Final = 1
+"""Raised whenever the code computes a feature differently under the same constants."""
+
+SELECTIONS: Final = ("home", "draw", "away")
+SIDES: Final = ("home", "away")
+
+
+def _names() -> dict[str, tuple[str, ...]]:
+    """Feature names by group, in the order of the matrix."""
+
+    def each(*stems: str) -> tuple[str, ...]:
+        return tuple(f"{stem}_{k}" for stem in stems for k in SELECTIONS)
+
+    def sides(*stems: str) -> tuple[str, ...]:
+        return tuple(f"{side}_{stem}" for side in SIDES for stem in stems)
+
+    return {
+        "market": (
+            *each("log_q", "edge_best", "edge_second", "edge_top", "average_lean", "dispersion"),
+            "books", "overround_average", "overround_lowest", "overround_named",
+            "over_2_5", "over_2_5_spread", "handicap_line", "handicap_home", "handicap_spread",
+        ),
+        "price_movement": each("movement"),
+        "form": sides(
+            "points_5", "scored_5", "conceded_5", "surprise_5",
+            "points_20", "scored_20", "conceded_20", "surprise_20",
+        ),
+        "past_prices": sides("move_5", "move_20", "move_size_20", "venue_move_10"),
+        "team_statistics": sides(
+            "shots_for_10", "shots_against_10", "on_target_for_10", "on_target_against_10",
+            "corners_for_10", "corners_against_10", "cards_for_10", "cards_against_10",
+        ),
+        "venue": sides("venue_points_10", "venue_goal_difference_10", "venue_surprise_10"),
+        "head_to_head": ("meetings", "meeting_points_home", "meeting_goal_difference"),
+        "ratings": (
+            "elo_difference", "elo_expectation", "pi_goal_difference",
+            "strength_log_rate_home", "strength_log_rate_away",
+            "strength_var_home", "strength_var_away",
+            "market_rating", "market_rating_var", "market_rating_gap",
+        ),
+        "rest": sides("rest_days", "matches_14_days", "matches_30_days"),
+        "season": (*sides("matches_played"), "season_day", "tier", "weekday"),
+        "lead_time": ("lead_hours",),
+    }  # fmt: skip
+
+
+GROUPS: Final = _names()
+NAMES: Final = tuple(name for group in GROUPS.values() for name in group)
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """Constants of the feature builder.
+
+    Attributes:
+        pool_sharp: weight of the sharp book in the consensus.
+        pool_average: weight of the market average.
+        pool_named: weight shared by all other named books.
+        elo_start, elo_home, elo_k, elo_tier: start, home advantage, step, points a tier is worth.
+        pi_lambda, pi_gamma, pi_c: learning rates of the pi ratings.
+        goals_home, goals_away: a new league's goals a match.
+        strength_prior_var: variance of an unknown attack or defence (log goals).
+        strength_drift: variance gained a day.
+        strength_memory_days: time constant of the pull to the average.
+        strength_tier: what a tier is worth, log goals.
+        strength_move_var: variance gained by a change of tier.
+        market_home: a new league's home advantage in log-odds.
+        market_prior_var, market_noise, market_drift, market_tier, market_move_var: the filter over
+            past closing log-odds.
+        league_rate, league_market_rate: steps of the league levels.
+        drift_cap_days: a longer pause counts as this many days.
+        meetings_window: how many past meetings count.
+        lead_hours: range of lead time seen in training; outside it is clamped and said so.
+    """
+
+    pool_sharp: float = 1.0
+    pool_average: float = 1.0
+    pool_named: float = 1.0
+    elo_start: float = 1500.0
+    elo_home: float = 65.0
+    elo_k: float = 18.0
+    elo_tier: float = 120.0
+    pi_lambda: float = 0.035
+    pi_gamma: float = 0.7
+    pi_c: float = 3.0
+    goals_home: float = 1.45
+    goals_away: float = 1.12
+    strength_prior_var: float = 0.08
+    strength_drift: float = 0.00010
+    strength_memory_days: float = 2000.0
+    strength_tier: float = 0.18
+    strength_move_var: float = 0.03
+    market_home: float = 0.45
+    market_prior_var: float = 1.0
+    market_noise: float = 0.06
+    market_drift: float = 0.0012
+    market_tier: float = 0.9
+    market_move_var: float = 0.25
+    league_rate: float = 0.0015
+    league_market_rate: float = 0.002
+    drift_cap_days: float = 120.0
+    meetings_window: int = 8
+    lead_hours: tuple[float, float] = (1.0, 110.0)
+    names: tuple[str, ...] = field(default=NAMES, repr=False)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 over version, names and constants, as canonical JSON."""
+        text = json.dumps(
+            {"version": SPEC_VERSION, **asdict(self)}, sort_keys=True, separators=(",", ":")
+        )
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The constants as JSON-ready values."""
+        return {"version": SPEC_VERSION, **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The spec of a manifest; unknown keys are another version's and change the hash anyway."""
+        known = {f.name for f in fields(cls)}
+        values: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k in known
+        }
+        return cls(**values)
+
+
+def column(name: str) -> int:
+    """Position of a feature in the matrix."""
+    return NAMES.index(name)
