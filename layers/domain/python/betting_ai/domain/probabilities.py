@@ -251,5 +251,5 @@ def _of_outcome(p: Floats, outcome: npt.ArrayLike) -> Floats:
 
 def _errors(p: npt.ArrayLike, outcome: npt.ArrayLike) -> Floats:
     values = np.asarray(p, np.float64)
-    won = np.equal(np.arange(values.shape[-1]), np.asarray(outcome)[..., None])
-    return values - won.astype(np.float64)
+    won: Floats = np.equal(np.arange(values.shape[-1]), np.asarray(outcome)[..., None]) * 1.0
+    return values - won
