@@ -64,6 +64,18 @@ class NotTabularError(FeedError):
     code = "not_tabular"
 
 
+class ObjectMissingError(DomainError):
+    """Nothing is kept under this digest."""
+
+    code = "object_missing"
+
+
+class ObjectDamagedError(DomainError):
+    """What is kept does not have the digest it is kept under."""
+
+    code = "object_damaged"
+
+
 class ModelError(DomainError):
     """A model artifact cannot be used."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from betting_ai.errors import UnknownLeagueError
+
 
 @dataclass(frozen=True)
 class League:
@@ -75,3 +77,14 @@ LEAGUES: Final[dict[str, League]] = {
 
 SEASON_FILE_LEAGUES: Final = tuple(list(LEAGUES)[:22])
 """The 22 divisions with season files that hold pre-match prices; the default set."""
+
+
+def find_league(code: str) -> League:
+    """The league of a code.
+
+    Raises:
+        UnknownLeagueError: no such league; the message names those there are.
+    """
+    if code not in LEAGUES:
+        raise UnknownLeagueError(f"no league {code!r}; there are {', '.join(LEAGUES)}")
+    return LEAGUES[code]

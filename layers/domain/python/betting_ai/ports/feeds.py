@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -18,7 +18,6 @@ class PayloadKind(StrEnum):
     SEASON = "season"  # one division, one season: prices before and at kick-off, results
     FIXTURES = "fixtures"  # coming matches with current prices
     EXTRA = "extra"  # one country, all seasons: closing prices and results
-    SAMPLE = "sample"  # the real matches inside the sports-betting package
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,7 @@ class Payload:
         received_at: when they came, UTC.
         league: league code, for kinds that hold one league.
         season: year in which the season began, for kinds that hold one season.
+        snapshot_at: when the content was taken, for a snapshot kept from another day.
     """
 
     source: str
@@ -42,6 +42,7 @@ class Payload:
     received_at: datetime
     league: str | None = None
     season: int | None = None
+    snapshot_at: datetime | None = None
 
     @property
     def sha256(self) -> str:
@@ -99,6 +100,21 @@ class FeedRequest:
     extra: bool = False
 
 
+@dataclass(frozen=True)
+class Fetched:
+    """What a feed gave.
+
+    Attributes:
+        payloads: what it has of the request.
+        not_published: what it does not have yet, by name.
+        failed: what it has but could not give, one line each.
+    """
+
+    payloads: tuple[Payload, ...]
+    not_published: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+
+
 class Feed(Protocol):
     """A source of payloads."""
 
@@ -107,12 +123,59 @@ class Feed(Protocol):
         """The feed's name, as stored with what came from it."""
         ...
 
-    def fetch(self, request: FeedRequest) -> list[Payload]:
+    def fetch(self, request: FeedRequest) -> Fetched:
         """What the feed has of the request.
 
         Raises:
             FeedOfflineError: the feed cannot be reached.
+            NothingToDoError: the feed can never have what was asked.
         """
+        ...
+
+
+class Verdict(StrEnum):
+    """How sure a match of names is."""
+
+    RESOLVED = "resolved"
+    DOUBTFUL = "doubtful"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class NameMatch:
+    """What a source's name means.
+
+    Attributes:
+        verdict: only a resolved name has a team.
+        team: canonical name, when resolved.
+        candidates: canonical names with scores 0-100, best first, when in doubt.
+    """
+
+    verdict: Verdict
+    team: str | None = None
+    candidates: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class KnownTeams:
+    """What a name is matched against.
+
+    Attributes:
+        country: canonical names of every team of the country.
+        league: canonical names of the teams that play in the league now; a subset.
+        aliases: the source's own name -> canonical name, as settled before.
+    """
+
+    country: Collection[str]
+    league: Collection[str] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+
+class Resolver(Protocol):
+    """Finds the team that a source means; never guesses."""
+
+    def match(self, source: str, country: str, name: str, known: KnownTeams) -> NameMatch:
+        """The team, or the doubt."""
         ...
 
 

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from betting_ai.adapters.feeds.football_data.columns import AWAY, DATE, HOME
+from betting_ai.adapters.feeds.football_data.extra import COUNTRY_CODES
 from betting_ai.adapters.feeds.football_data.parser import parse_season_file
 from betting_ai.adapters.feeds.football_data.seasons import is_season_code, season_year
+from betting_ai.adapters.feeds.football_data.stamps import UK
 from betting_ai.adapters.feeds.football_data.table import NO_VALUE, read_table
-from betting_ai.domain.leagues import LEAGUES
+from betting_ai.clock import Clock
+from betting_ai.domain.leagues import LEAGUES, find_league
 from betting_ai.errors import NothingToDoError, NotTabularError
 from betting_ai.features.facts import Facts, merge
-from betting_ai.ports.feeds import CleaningReport
+from betting_ai.ports.feeds import CleaningReport, FeedRequest, Fetched, Payload, PayloadKind
 
 _log = logging.getLogger(__name__)
+_SNAPSHOT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}$")
+_COLLECTED: Final = time(15)
 
 
 @dataclass(frozen=True)
@@ -60,26 +68,18 @@ class SeasonFolder:
 
     path: Path
 
-    def files(
+    def find(
         self, seasons: Collection[int] | None = None, leagues: Collection[str] | None = None
     ) -> list[SeasonFile]:
-        """The season files of the asked seasons and leagues (None for all), in order.
-
-        Raises:
-            NothingToDoError: the folder has none.
-        """
+        """The season files of the asked seasons and leagues (None for all), in order."""
         found = [
             file
             for file in self._all()
             if (seasons is None or file.season in seasons)
             and (leagues is None or file.league in leagues)
         ]
-        if not found:
-            raise NothingToDoError(
-                f"{self.path} holds no season files of what was asked; "
-                "expected <season>/<division>.csv, such as 2425/E0.csv"
-            )
-        return sorted(found, key=lambda file: (file.season, list(LEAGUES).index(file.league)))
+        order = {code: i for i, code in enumerate(LEAGUES)}
+        return sorted(found, key=lambda file: (file.season, order[file.league]))
 
     def read(
         self, seasons: Collection[int] | None = None, leagues: Collection[str] | None = None
@@ -91,7 +91,10 @@ class SeasonFolder:
             NotTabularError: not one of the files can be used.
         """
         parts, reports, unusable = [], [], []
-        for file in self.files(seasons, leagues):
+        files = self.find(seasons, leagues)
+        if not files:
+            raise _nothing_in(self.path)
+        for file in files:
             try:
                 parsed = parse_season_file(
                     file.path.read_bytes(), league=file.league, season=file.season, name=file.name
@@ -150,3 +153,96 @@ def _season_of(path: Path) -> int | None:
         return None
     middle = days[len(days) // 2].astype("datetime64[D]").item()
     return int(middle.year if middle.month >= 7 else middle.year - 1)
+
+
+class FolderFeed:
+    """The site's files in a folder as a feed.
+
+    Season files as in `SeasonFolder`; the countries' files under ``extra/`` or ``new/``; coming
+    matches as ``fixtures.csv``, ``new_league_fixtures.csv`` and snapshots under ``fixtures/``. A
+    snapshot named for a day, ``2024-03-05.csv``, was taken at 15:00 UK time on that day.
+    """
+
+    name = "football_data"
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._path = path
+        self._clock = clock
+
+    def fetch(self, request: FeedRequest) -> Fetched:
+        """The folder's files among those asked for.
+
+        Raises:
+            UnknownLeagueError: a league code that no feed has.
+            NothingToDoError: the folder has none of them.
+        """
+        for code in request.leagues or ():
+            find_league(code)
+        payloads = [
+            self._payload(
+                file.path, file.name, PayloadKind.SEASON, league=file.league, season=file.season
+            )
+            for file in SeasonFolder(self._path).find(request.seasons, request.leagues)
+        ]
+        if request.extra:
+            payloads += self._extra(request.leagues)
+        if request.fixtures:
+            payloads += self._fixtures()
+        if not payloads:
+            raise _nothing_in(self._path)
+        return Fetched(tuple(payloads))
+
+    def _extra(self, leagues: Collection[str] | None) -> Iterator[Payload]:
+        for folder in ("extra", "new"):
+            for path in sorted((self._path / folder).glob("*.csv")):
+                code = path.stem
+                if code in COUNTRY_CODES.values() and (leagues is None or code in leagues):
+                    name = f"{folder}/{path.name}"
+                    yield self._payload(path, name, PayloadKind.EXTRA, league=code)
+
+    def _fixtures(self) -> Iterator[Payload]:
+        for name in ("fixtures.csv", "new_league_fixtures.csv"):
+            if (self._path / name).is_file():
+                yield self._payload(self._path / name, name, PayloadKind.FIXTURES)
+        for path in sorted((self._path / "fixtures").glob("*.csv")):
+            name, taken = f"fixtures/{path.name}", _snapshot_time(path.stem)
+            yield self._payload(path, name, PayloadKind.FIXTURES, snapshot_at=taken)
+
+    def _payload(
+        self,
+        path: Path,
+        name: str,
+        kind: PayloadKind,
+        *,
+        league: str | None = None,
+        season: int | None = None,
+        snapshot_at: datetime | None = None,
+    ) -> Payload:
+        return Payload(
+            source=self.name,
+            name=name,
+            kind=kind,
+            content=path.read_bytes(),
+            received_at=self._clock.now(),
+            league=league,
+            season=season,
+            snapshot_at=snapshot_at,
+        )
+
+
+def _snapshot_time(stem: str) -> datetime | None:
+    found = _SNAPSHOT.search(stem)
+    if not found:
+        return None
+    try:
+        day = date.fromisoformat(found[0])
+    except ValueError:
+        return None
+    return datetime.combine(day, _COLLECTED, UK).astimezone(UTC)
+
+
+def _nothing_in(path: Path) -> NothingToDoError:
+    return NothingToDoError(
+        f"{path} holds no files of what was asked; expected <season>/<division>.csv, "
+        "such as 2425/E0.csv"
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from time import perf_counter
 from typing import Final
 
@@ -17,15 +17,18 @@ from betting_ai.adapters.feeds.football_data.rows import Matches, matches_of
 from betting_ai.adapters.feeds.football_data.stamps import stamps
 from betting_ai.adapters.feeds.football_data.table import Table, days_since_epoch, read_table
 from betting_ai.domain.events import event_id, event_slug
-from betting_ai.domain.leagues import LEAGUES
-from betting_ai.errors import UnknownLeagueError
+from betting_ai.domain.leagues import LEAGUES, find_league
 from betting_ai.features.facts import MISSING, NEVER, Facts, Ints, merge
 from betting_ai.ports.feeds import CleaningReport, NameResolver, Parsed
 
-__all__ = ["Parsed", "facts_of", "parse_season_file"]
+__all__ = ["Parsed", "facts_of", "first_spelling", "parse_season_file"]
 
-_SAME_TEAM: Final = {("D2", "St. Pauli"): "St Pauli", ("D1", "St. Pauli"): "St Pauli"}
-"""Second spellings within the season files, and the first."""
+_SAME_TEAM: Final = {
+    ("GER", "St. Pauli"): "St Pauli",
+    ("ARG", "Colon Santa FE"): "Colon Santa Fe",
+    ("NOR", "Ham-Kam"): "HamKam",
+}
+"""Second spellings within the site's own results files, and the first."""
 
 
 def parse_season_file(content: bytes, *, league: str, season: int, name: str) -> Parsed:
@@ -43,8 +46,7 @@ def parse_season_file(content: bytes, *, league: str, season: int, name: str) ->
         NotTabularError: the bytes are not a file of matches.
         UnknownLeagueError: no such league.
     """
-    if league not in LEAGUES:
-        raise UnknownLeagueError(f"no league {league!r}; known are {', '.join(LEAGUES)}")
+    find_league(league)
     table = read_table(content, name=name, required=(DATE, HOME, AWAY))
     matches = matches_of(table, [league] * table.rows, np.full(table.rows, season, dtype=np.int64))
     sieve = matches.sieve
@@ -52,14 +54,22 @@ def parse_season_file(content: bytes, *, league: str, season: int, name: str) ->
     first, last = date(season, 7, 1), date(season + 1, 9, 30)
     outside = (matches.day < days_since_epoch(first)) | (matches.day > days_since_epoch(last))
     sieve.refuse(outside, "date_outside_season")
-    return facts_of(table, matches, _canonical, name)
+    return facts_of(table, matches, first_spelling, name)
 
 
-def _canonical(league: str, team: str) -> str:
-    return _SAME_TEAM.get((league, team), team)
+def first_spelling(league: str, team: str) -> str:
+    """The canonical name of a team of a results file: its own, or its first spelling."""
+    return _SAME_TEAM.get((LEAGUES[league].country, team), team)
 
 
-def facts_of(table: Table, matches: Matches, resolve: NameResolver, name: str) -> Parsed:
+def facts_of(
+    table: Table,
+    matches: Matches,
+    resolve: NameResolver,
+    name: str,
+    *,
+    seen_at: datetime | None = None,
+) -> Parsed:
     """Facts of the rows that are still in, in canonical order, and the report.
 
     Args:
@@ -68,6 +78,8 @@ def facts_of(table: Table, matches: Matches, resolve: NameResolver, name: str) -
             refused here.
         resolve: canonical names of teams.
         name: the file's name.
+        seen_at: when the file was taken, where it may hold prices of before the usual collection:
+            no price stood later than that.
     """
     began = perf_counter()
     sieve = matches.sieve
@@ -76,7 +88,7 @@ def facts_of(table: Table, matches: Matches, resolve: NameResolver, name: str) -
     sieve.refuse([a == b for a, b in zip(home, away, strict=True)], "team_against_itself")
     ids = _event_ids(matches, home, away)
     rows = np.flatnonzero(sieve.keep)
-    when = stamps(matches.day[rows], matches.clock[rows])
+    when = stamps(matches.day[rows], matches.clock[rows], seen_at)
     stats, dropped = results_of(table, rows)
     has_result = stats[:, 0] != MISSING
     cleaned = perf_counter()

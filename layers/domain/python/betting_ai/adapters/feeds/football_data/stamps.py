@@ -48,13 +48,14 @@ class Stamps:
     time_assumed: Bools
 
 
-def stamps(day: Ints, clock: Ints) -> Stamps:
+def stamps(day: Ints, clock: Ints, seen_at: datetime | None = None) -> Stamps:
     """Stamps of matches by UK date and time.
 
     Args:
         day: (n,) days since the epoch of the UK date.
         clock: (n,) seconds since UK midnight, `NO_VALUE` where not given: then 15:00 on weekends,
             19:45 on weekdays, and the result is known at 23:59.
+        seen_at: when the file was taken, if that is known: no price of it stood later.
     """
     weekday = (day - _MONDAY) % 7
     assumed = clock == NO_VALUE
@@ -63,6 +64,8 @@ def stamps(day: Ints, clock: Ints) -> Stamps:
     kickoff = uk_instants(day * _DAY + clock)
     collected = uk_instants((day - _BACK[weekday]) * _DAY + _COLLECTED)
     quoted = np.where(collected < kickoff, collected, kickoff - _HOUR)
+    if seen_at is not None:
+        quoted = np.minimum(quoted, int(seen_at.timestamp()))
     end_of_day = uk_instants(day * _DAY + _LAST_MINUTE)
     over = np.where(assumed, end_of_day, kickoff + _MATCH)
     return Stamps(kickoff, quoted, over, assumed)
