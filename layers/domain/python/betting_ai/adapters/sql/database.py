@@ -1,0 +1,54 @@
+"""The database of a configuration: the one at an address, or the embedded one."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from sqlalchemy.engine import Engine
+
+from betting_ai.adapters.local.postgres import EmbeddedPostgres
+from betting_ai.adapters.sql.engine import connect
+from betting_ai.adapters.sql.migrate import migrate
+from betting_ai.adapters.sql.reference import ensure_reference_data
+
+
+@contextlib.contextmanager
+def reach_database(
+    url: str | None, home: Path, *, pool: Literal["single", "server"] = "single"
+) -> Iterator[Engine]:
+    """An engine while the block runs, whatever the state of the schema.
+
+    Args:
+        url: address; None for the embedded server of ``home``, which runs as long as it is used.
+        home: folder of the user's lasting data.
+        pool: see `betting_ai.adapters.sql.engine.connect`.
+
+    Raises:
+        DatabaseUnavailableError: the database cannot be started or reached.
+    """
+    with contextlib.ExitStack() as stack:
+        if url is None:
+            url = stack.enter_context(EmbeddedPostgres(home)).url()
+        engine = connect(url, pool=pool)
+        stack.callback(engine.dispose)
+        yield engine
+
+
+@contextlib.contextmanager
+def open_database(
+    url: str | None, home: Path, *, pool: Literal["single", "server"] = "single"
+) -> Iterator[Engine]:
+    """As `reach_database`, with the schema and the reference data that this version needs."""
+    with reach_database(url, home, pool=pool) as engine:
+        prepare(engine)
+        yield engine
+
+
+def prepare(engine: Engine) -> None:
+    """Bring schema and reference data to what this version of the package needs."""
+    migrate(engine)
+    with engine.begin() as connection:
+        ensure_reference_data(connection)

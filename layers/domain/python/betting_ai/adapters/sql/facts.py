@@ -1,0 +1,351 @@
+"""Facts in PostgreSQL: in and out by the column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.engine import Connection
+
+from betting_ai.adapters.sql.copying import (
+    Column,
+    as_dates,
+    as_numerics,
+    as_timestamp,
+    as_timestamps,
+    copy_in,
+    fetch_columns,
+)
+from betting_ai.adapters.sql.reference import book_ids, league_ids, team_ids
+from betting_ai.adapters.sql.tables import LINE_UNITS, Base, Book, Event, League, Odds, Result, Team
+from betting_ai.domain.events import event_id, slug
+from betting_ai.errors import InvalidInputError
+from betting_ai.features.facts import MISSING, NEVER, STATS, Facts, Ints
+from betting_ai.ports.repositories import FactsQuery, StoredCounts
+
+_RESULT_KEY: Final = ("event_id",)
+_EVENT_KEY: Final = ("id",)
+_ODDS_KEY: Final = tuple(column.name for column in Odds.__table__.primary_key)
+
+
+@dataclass(frozen=True)
+class _Added:
+    new: int = 0
+    known: int = 0
+    conflicting: int = 0
+
+
+class SqlFactsRepository:
+    """`betting_ai.ports.repositories.FactsRepository` over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def store(
+        self, facts: Facts, *, source: str, received_at: datetime, reconstructed: bool
+    ) -> StoredCounts:
+        """Add what is new, in bulk; storing the same facts again changes nothing.
+
+        Raises:
+            UnknownLeagueError: a league that the product does not know.
+            InvalidInputError: an event's id is not that of its slug, a line is not in quarters, or
+                a price is not above 1.
+        """
+        if not len(facts):
+            return StoredCounts()
+        stamp = {"received_at": received_at, "reconstructed": reconstructed}
+        sourced = {**stamp, "source": source}
+        events = self._add(Event, _EVENT_KEY, self._event_columns(facts), sourced)
+        results = self._add(Result, _RESULT_KEY, _result_columns(facts), sourced)
+        columns = self._odds_columns(facts)
+        if events.new == len(facts) and _all_differ(facts):
+            # Nobody else can have prices of events that only this transaction has.
+            prices = self._copy_odds(columns, received_at, reconstructed)
+        else:
+            prices = self._add(Odds, _ODDS_KEY, columns, stamp)
+        return StoredCounts(
+            events=events.new,
+            results=results.new,
+            prices=prices.new,
+            known=events.known + results.known + prices.known,
+            conflicting=events.conflicting + results.conflicting + prices.conflicting,
+        )
+
+    def load(self, query: FactsQuery) -> Facts:
+        """The facts that were known at ``query.as_of``, in canonical order."""
+        events = fetch_columns(self._connection, _events_known(query))
+        order = np.lexsort((events["id"], events["kickoff"]))
+        events = {name: column[order].astype(np.int64) for name, column in events.items()}
+        leagues, league = _indexed(events["league_id"], self._names(League.id, League.code))
+        both = np.concatenate((events["home_id"], events["away_id"]))
+        teams, team = _indexed(both, self._names(Team.id, Team.country + ":" + Team.name))
+        quotes = self._quotes(query, events)
+        return Facts(
+            leagues=leagues,
+            teams=teams,
+            event_id=events["id"],
+            league=league,
+            season=events["season"],
+            home=team[: len(order)],
+            away=team[len(order) :],
+            kickoff=events["kickoff"],
+            day=events["day"],
+            time_assumed=events["time_assumed"].astype(np.bool_),
+            result_known_at=events["known_at"],
+            stats=np.column_stack([events[name] for name in STATS]),
+            **quotes,
+        )
+
+    def _event_columns(self, facts: Facts) -> dict[str, Column]:
+        leagues = league_ids(self._connection, facts.leagues)
+        teams = team_ids(self._connection, facts.teams)
+        league_keys = np.array([leagues[code] for code in facts.leagues], np.int16)
+        team_keys = np.array([teams[name] for name in facts.teams], np.int32)
+        return {
+            "id": facts.event_id,
+            "slug": _slugs(facts),
+            "league_id": league_keys[facts.league],
+            "season": facts.season.astype(np.int16),
+            "day": as_dates(facts.day),
+            "home_id": team_keys[facts.home],
+            "away_id": team_keys[facts.away],
+            "kickoff": as_timestamps(facts.kickoff),
+            "time_assumed": facts.time_assumed,
+        }
+
+    def _odds_columns(self, facts: Facts) -> dict[str, Column]:
+        books = book_ids(self._connection, facts.books)
+        book_keys = np.array([books[code] for code in facts.books], np.int16)
+        lines = facts.quote_line * LINE_UNITS
+        if not np.array_equal(lines, np.rint(lines)):
+            raise InvalidInputError("A line is not a multiple of a quarter")
+        if np.any(facts.price <= 1):
+            raise InvalidInputError("A price is not above 1")
+        quote, selection = np.nonzero(~np.isnan(facts.price))
+        return {
+            "event_id": facts.event_id[facts.quote_event[quote]],
+            "quoted_at": as_timestamps(facts.quoted_at)[quote],
+            "book_id": book_keys[facts.quote_book[quote]],
+            "market": facts.quote_market.astype(np.int16)[quote],
+            "line": lines.astype(np.int16)[quote],
+            "selection": selection.astype(np.int16),
+            "price": as_numerics(facts.price[quote, selection]),
+        }
+
+    def _copy_odds(
+        self, columns: dict[str, Column], received_at: datetime, reconstructed: bool
+    ) -> _Added:
+        rows = len(columns["event_id"])
+        stamp = {
+            "received_at": np.full(rows, as_timestamp(received_at)),
+            "reconstructed": np.full(rows, reconstructed),
+        }
+        copy_in(self._connection, Odds.__tablename__, columns | stamp)
+        return _Added(rows)
+
+    def _add(
+        self,
+        table: type[Base],
+        key: tuple[str, ...],
+        columns: Mapping[str, Column],
+        stamp: Mapping[str, Any],
+    ) -> _Added:
+        """Insert the rows whose keys are new; compare the others with what is there."""
+        rows = len(next(iter(columns.values())))
+        if not rows:
+            return _Added()
+        target = table.metadata.tables[table.__tablename__]
+        staged = self._staged(target.name, columns)
+        values = {name: _as_stored(staged.c[name]) for name in columns}
+        stamps = [sa.literal(value) for value in stamp.values()]
+        new = self._connection.execute(
+            insert(target)
+            .from_select([*columns, *stamp], sa.select(*values.values(), *stamps))
+            .on_conflict_do_nothing()
+        ).rowcount
+        if new == rows:
+            return _Added(new)
+        same_key = sa.and_(*(target.c[name] == staged.c[name] for name in key))
+        differs = [target.c[n].is_distinct_from(v) for n, v in values.items() if n not in key]
+        conflicting = self._connection.scalar(
+            sa.select(sa.func.count()).where(same_key, sa.or_(*differs))
+        )
+        conflicting = conflicting or 0
+        return _Added(new, rows - new - conflicting, conflicting)
+
+    def _staged(self, target: str, columns: Mapping[str, Column]) -> sa.TableClause:
+        """The columns in a temporary table whose types are the target's."""
+        staged = sa.table(f"staged_{target}", *(sa.column(name) for name in columns))
+        self._connection.execute(
+            sa.text(
+                f"CREATE TEMPORARY TABLE IF NOT EXISTS {staged.name} "
+                f"ON COMMIT DELETE ROWS AS TABLE {target} WITH NO DATA"
+            )
+        )
+        self._connection.execute(sa.text(f"TRUNCATE {staged.name}"))
+        copy_in(self._connection, staged.name, columns)
+        return staged
+
+    def _names(
+        self, key: sa.SQLColumnExpression[int], name: sa.SQLColumnExpression[str]
+    ) -> dict[int, str]:
+        return dict(self._connection.execute(sa.select(key, name)).tuples().all())
+
+    def _quotes(self, query: FactsQuery, events: Mapping[str, Column]) -> dict[str, Any]:
+        """The quotes of these events, pivoted; season by season, to bound an answer's size."""
+        seasons = [int(season) for season in np.unique(events["season"])]
+        parts = [fetch_columns(self._connection, _odds_known(query, s)) for s in seasons]
+        names = [column.name for column in _odds_known(query, 0).selected_columns]
+        odds = {n: np.concatenate([p[n] for p in parts] or [np.empty(0)]) for n in names}
+
+        by_id = np.argsort(events["id"])
+        nearest = np.searchsorted(events["id"], odds["event_id"], sorter=by_id)
+        row = by_id[np.minimum(nearest, len(by_id) - 1)] if len(by_id) else nearest
+        # An event may have come between the two queries.
+        there = events["id"][row] == odds["event_id"]
+        row, odds = row[there], {name: column[there] for name, column in odds.items()}
+        books, book = _indexed(odds["book_id"], self._names(Book.id, Book.code))
+        place = _packed(row, odds["market"], odds["line"], book)
+        order = np.lexsort((odds["quoted_at"], place))
+        place, quoted_at = place[order], odds["quoted_at"][order].astype(np.int64)
+        first = np.ones(len(order), np.bool_)
+        first[1:] = (place[1:] != place[:-1]) | (quoted_at[1:] != quoted_at[:-1])
+        price = np.full((int(first.sum()), 3), np.nan)
+        price[np.cumsum(first) - 1, odds["selection"][order].astype(np.int64)] = odds["price"][
+            order
+        ]
+        chosen = order[first]
+        return {
+            "books": books,
+            "quote_event": row[chosen].astype(np.int64),
+            "quote_book": book[chosen],
+            "quote_market": odds["market"][chosen].astype(np.int64),
+            "quote_line": odds["line"][chosen] / LINE_UNITS,
+            "quoted_at": quoted_at[first],
+            "price": price,
+        }
+
+
+def _all_differ(facts: Facts) -> bool:
+    """Whether the quotes are in canonical order without repeats."""
+    place = _packed(
+        facts.quote_event, facts.quote_market, facts.quote_line * LINE_UNITS, facts.quote_book
+    )
+    step, later = np.diff(place), np.diff(facts.quoted_at)
+    return bool(np.all((step > 0) | ((step == 0) & (later > 0))))
+
+
+def _slugs(facts: Facts) -> Column:
+    """The events' slugs as bytes of one width.
+
+    Raises:
+        InvalidInputError: an event's id is not that of its slug.
+    """
+    leagues = [slug(code) for code in facts.leagues]
+    teams = [slug(team.partition(":")[2]) for team in facts.teams]
+    days = facts.day.astype("datetime64[D]").astype(str).tolist()
+    rows = zip(facts.league.tolist(), days, facts.home.tolist(), facts.away.tolist(), strict=True)
+    slugs = [f"{leagues[k]}-{day}-{teams[h]}-{teams[a]}" for k, day, h, a in rows]
+    for text, key in zip(slugs, facts.event_id.tolist(), strict=True):
+        if event_id(text) != key:
+            raise InvalidInputError(f"Event {key} is not named {text}")
+    width = max(map(len, slugs))
+    return np.array([text.ljust(width).encode() for text in slugs])
+
+
+def _result_columns(facts: Facts) -> dict[str, Column]:
+    known = facts.result_known_at != NEVER
+    stats = facts.stats[known].astype(np.int16)
+    return {
+        "event_id": facts.event_id[known],
+        "known_at": as_timestamps(facts.result_known_at[known]),
+        **{name: stats[:, i] for i, name in enumerate(STATS)},
+    }
+
+
+def _as_stored(column: sa.ColumnClause[Any]) -> sa.ColumnElement[Any]:
+    if column.name in STATS:
+        return sa.func.nullif(column, MISSING)
+    return sa.func.rtrim(column) if column.name == "slug" else column
+
+
+def _known(table: type[Event | Result | Odds], query: FactsQuery) -> sa.ColumnElement[bool]:
+    """What a live feed had brought by then; reconstructed history need only have stood by then."""
+    return sa.or_(table.reconstructed, table.received_at <= query.as_of)
+
+
+def _asked_for(query: FactsQuery) -> sa.ColumnElement[bool]:
+    rules = [_known(Event, query)]
+    if query.since is not None:
+        rules.append(Event.day >= query.since)
+    if query.kickoff_before is not None:
+        rules.append(Event.kickoff < query.kickoff_before)
+    if query.leagues is not None:
+        codes = sa.select(League.id).where(League.code.in_(query.leagues))
+        rules.append(Event.league_id.in_(codes))
+    return sa.and_(*rules)
+
+
+def _events_known(query: FactsQuery) -> sa.Select[Any]:
+    never: sa.ColumnElement[datetime] = sa.literal_column("'infinity'::timestamptz")
+    result_known = sa.and_(
+        Result.event_id == Event.id, Result.known_at <= query.as_of, _known(Result, query)
+    )
+    return (
+        sa.select(
+            Event.id,
+            Event.league_id,
+            Event.season,
+            Event.home_id,
+            Event.away_id,
+            Event.kickoff,
+            Event.day,
+            Event.time_assumed,
+            sa.func.coalesce(Result.known_at, never).label("known_at"),
+            *(sa.func.coalesce(getattr(Result, n), MISSING).label(n) for n in STATS),
+        )
+        .outerjoin(Result, result_known)
+        .where(_asked_for(query))
+    )
+
+
+def _odds_known(query: FactsQuery, season: int) -> sa.Select[Any]:
+    return (
+        sa.select(
+            Odds.event_id,
+            Odds.market,
+            Odds.line,
+            Odds.book_id,
+            Odds.selection,
+            Odds.quoted_at,
+            Odds.price.cast(sa.Double).label("price"),
+        )
+        .join(Event, Event.id == Odds.event_id)
+        .where(
+            _asked_for(query),
+            Event.season == season,
+            Odds.quoted_at <= query.as_of,
+            _known(Odds, query),
+        )
+    )
+
+
+def _indexed(keys: Column, names: Mapping[int, str]) -> tuple[tuple[str, ...], Ints]:
+    """The names that the keys stand for, sorted, and each key's place among them."""
+    used, place = np.unique(keys, return_inverse=True)
+    labels = np.array([names[key] for key in used.tolist()], dtype=object)
+    order = np.argsort(labels)
+    rank = np.empty(len(used), np.int64)
+    rank[order] = np.arange(len(used))
+    return tuple(labels[order].tolist()), rank[place]
+
+
+def _packed(row: Column, market: Column, line: Column, book: Column) -> Ints:
+    """One number that sorts as (row, market, line, book) does; the parts are 16 bits at most."""
+    packed = row.astype(np.int64) << 28 | market.astype(np.int64) << 26
+    return packed | (line.astype(np.int64) + (1 << 15)) << 10 | book

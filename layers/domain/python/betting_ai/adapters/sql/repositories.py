@@ -1,0 +1,148 @@
+"""Teams, the ingest log and the review queue in PostgreSQL."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.engine import Connection, RowMapping
+
+from betting_ai.adapters.sql.tables import IngestLogEntry, ReviewDoubt, Team, TeamAlias
+from betting_ai.errors import InvalidInputError
+from betting_ai.ports.repositories import IngestEntry, ReviewItem, StoredCounts
+
+
+class SqlTeamRepository:
+    """`betting_ai.ports.repositories.TeamRepository` over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def teams(self, country: str) -> list[str]:
+        """Canonical names of a country's teams, sorted."""
+        names = sa.select(Team.name).where(Team.country == country)
+        return sorted(self._connection.scalars(names))
+
+    def aliases(self, source: str, country: str) -> dict[str, str]:
+        """The source's own name -> canonical name, for the names a person or a rule has settled."""
+        settled = (
+            sa.select(TeamAlias.alias, Team.name)
+            .join(Team, Team.id == TeamAlias.team_id)
+            .where(TeamAlias.source == source, TeamAlias.country == country)
+        )
+        return dict(self._connection.execute(settled).tuples().all())
+
+    def add_alias(self, source: str, country: str, alias: str, team: str) -> None:
+        """Settle one name, or settle it anew.
+
+        Raises:
+            InvalidInputError: the country has no such team.
+        """
+        add_alias(self._connection, source, country, alias, team)
+
+
+class SqlIngestLog:
+    """`betting_ai.ports.repositories.IngestLog` over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def seen(self, source: str, name: str, sha256: str) -> bool:
+        """Whether these very bytes were stored before, under this name, from this source."""
+        same = sa.exists().where(
+            IngestLogEntry.source == source,
+            IngestLogEntry.name == name,
+            IngestLogEntry.sha256 == sha256,
+            IngestLogEntry.status == "stored",
+        )
+        return bool(self._connection.scalar(sa.select(same)))
+
+    def add(self, entry: IngestEntry) -> None:
+        """Append one entry."""
+        self._connection.execute(sa.insert(IngestLogEntry).values(asdict(entry)))
+
+    def recent(self, limit: int = 100) -> list[IngestEntry]:
+        """The newest entries, newest first."""
+        columns = [c for c in IngestLogEntry.__table__.columns if c.name != "id"]
+        newest = sa.select(*columns).order_by(IngestLogEntry.id.desc()).limit(limit)
+        return [_entry(row) for row in self._connection.execute(newest).mappings()]
+
+
+class SqlReviewQueue:
+    """`betting_ai.ports.repositories.ReviewQueue` over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, item: ReviewItem) -> None:
+        """Queue a doubt; the same name of the same source is queued once."""
+        queued = insert(ReviewDoubt).values(asdict(item)).on_conflict_do_nothing()
+        self._connection.execute(queued)
+
+    def open(self) -> list[ReviewItem]:
+        """What waits, oldest first."""
+        waiting = (
+            sa.select(
+                ReviewDoubt.source,
+                ReviewDoubt.country,
+                ReviewDoubt.league,
+                ReviewDoubt.name,
+                ReviewDoubt.verdict,
+                ReviewDoubt.candidates,
+            )
+            .where(ReviewDoubt.resolved_at.is_(None))
+            .order_by(ReviewDoubt.id)
+        )
+        return [_item(row) for row in self._connection.execute(waiting).mappings()]
+
+    def resolve(self, item: ReviewItem, team: str) -> None:
+        """Settle a doubt: adds the alias and closes the item.
+
+        Raises:
+            InvalidInputError: the country has no such team, or the doubt is not open.
+        """
+        team_id = add_alias(self._connection, item.source, item.country, item.name, team)
+        closed = self._connection.execute(
+            sa.update(ReviewDoubt)
+            .where(
+                ReviewDoubt.source == item.source,
+                ReviewDoubt.country == item.country,
+                ReviewDoubt.name == item.name,
+                ReviewDoubt.resolved_at.is_(None),
+            )
+            .values(team_id=team_id, resolved_at=sa.func.now())
+        )
+        if closed.rowcount == 0:
+            raise InvalidInputError(f"No doubt about {item.name!r} of {item.source} is open")
+
+
+def add_alias(connection: Connection, source: str, country: str, alias: str, team: str) -> int:
+    """Settle that a source means a team by a name; gives the team's key.
+
+    Raises:
+        InvalidInputError: the country has no such team.
+    """
+    which = sa.select(Team.id).where(Team.country == country, Team.name == team)
+    team_id = connection.scalar(which)
+    if team_id is None:
+        raise InvalidInputError(f"No team {team!r} is known in {country}")
+    settled = insert(TeamAlias).values(source=source, country=country, alias=alias, team_id=team_id)
+    connection.execute(
+        settled.on_conflict_do_update(
+            index_elements=["source", "country", "alias"], set_={"team_id": team_id}
+        )
+    )
+    return team_id
+
+
+def _entry(row: RowMapping) -> IngestEntry:
+    fields: dict[str, Any] = dict(row)
+    return IngestEntry(**{**fields, "stored": StoredCounts(**fields["stored"])})
+
+
+def _item(row: RowMapping) -> ReviewItem:
+    fields: dict[str, Any] = dict(row)
+    candidates = tuple((str(name), float(score)) for name, score in fields["candidates"])
+    return ReviewItem(**{**fields, "candidates": candidates})

@@ -1,0 +1,68 @@
+"""Whose prices they are: bookmakers, exchanges, and the two summaries of a market."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from betting_ai.domain.markets import EXCHANGE_COMMISSION, MARKET_AVERAGE, MARKET_MAXIMUM
+
+
+class BookKind(StrEnum):
+    """What a price of a book means."""
+
+    NAMED = "named"  # one can bet there
+    EXCHANGE = "exchange"  # one can bet there; commission comes off the winnings
+    AVERAGE = "average"  # a summary: one source of the consensus
+    MAXIMUM = "maximum"  # a summary: a labelled upper bound
+
+
+@dataclass(frozen=True)
+class Book:
+    """A source of prices.
+
+    Attributes:
+        code: as feeds name it.
+        name: what people call it.
+        kind: what its prices mean.
+    """
+
+    code: str
+    name: str
+    kind: BookKind
+
+
+_NAMES: Final = {
+    MARKET_AVERAGE: "Market average",
+    MARKET_MAXIMUM: "Market maximum",
+    "1XB": "1xBet",
+    "B365": "bet365",
+    "BF": "Betfair",
+    "BFD": "Betfred",
+    "BFE": "Betfair Exchange",
+    "BMGM": "BetMGM",
+    "BS": "Blue Square",
+    "BV": "BetVictor",
+    "BW": "Bet&Win",
+    "CL": "Coral",
+    "GB": "Gamebookers",
+    "IW": "Interwetten",
+    "LB": "Ladbrokes",
+    "PP": "Paddy Power",
+    "PS": "Pinnacle",
+    "SB": "Sportingbet",
+    "SJ": "Stan James",
+    "SKB": "Sky Bet",
+    "SO": "Sporting Odds",
+    "SY": "Stanleybet",
+    "VC": "VC Bet",
+    "WH": "William Hill",
+}
+_SUMMARIES: Final = {MARKET_AVERAGE: BookKind.AVERAGE, MARKET_MAXIMUM: BookKind.MAXIMUM}
+
+
+def book(code: str) -> Book:
+    """The book behind a code; one never heard of is a bookmaker that goes by its code."""
+    other = BookKind.EXCHANGE if code in EXCHANGE_COMMISSION else BookKind.NAMED
+    return Book(code, _NAMES.get(code, code), _SUMMARIES.get(code, other))
