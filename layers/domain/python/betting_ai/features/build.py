@@ -8,7 +8,8 @@ later, and nothing about the other rows.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
@@ -76,14 +77,14 @@ def build(
         raise LookAheadError("an event that has begun cannot be judged: as_of must lie before it")
     market = market_view(facts, rows, as_of, spec)
     cutoff = np.minimum(as_of, market.newest)
-    matrix = np.full((len(rows), len(NAMES)), np.nan, dtype=np.float32)
+    columns = np.full((len(NAMES), len(rows)), np.nan, dtype=np.float32)
     lead = (facts.kickoff[rows] - cutoff) / 3_600.0
     clamped = (lead < spec.lead_hours[0]) | (lead > spec.lead_hours[1])
     clamped &= (market.newest >= 0) & ~facts.time_assumed[rows]
     for name, values in _all_columns(history, facts, market, cutoff, lead, spec, state):
-        matrix[:, column(name)] = values
-    matrix[market.newest < 0] = np.nan
-    return Features(matrix, market, cutoff, clamped)
+        columns[column(name)] = values
+    columns[:, market.newest < 0] = np.nan
+    return Features(np.ascontiguousarray(columns.T), market, cutoff, clamped)
 
 
 def _all_columns(
@@ -238,53 +239,78 @@ class _Asked:
             known_until=np.maximum(cutoff, 0) // SECONDS_A_DAY,
         )
 
+    def where(self, order: Ints) -> _Asked:
+        """The same questions in another order."""
+        columns = ("home", "away", "league", "season", "day", "known_until")
+        return replace(self, **{name: getattr(self, name)[order] for name in columns})
+
 
 def form_columns(asked: _Asked, spec: FeatureSpec) -> Columns:
     """Windows over each team's last matches, its matches at the venue, and past meetings."""
     history = asked.history
-    team, known_day, day, season, values, at_home = form.team_appearances(history)
-    overall = form.Appearances.of(team, known_day, day, season, values)
-    venue = form.Appearances.of(2 * team + at_home, known_day, day, season, values)
+    overall, venue = form.team_appearances(history)
     for side, who, here in (("home", asked.home, 1), ("away", asked.away, 0)):
-        start, end = overall.before(who, asked.known_until)
-        for window in (5, 20):
-            number, sums = overall.last(start, end, window)
-            yield f"{side}_points_{window}", form.ratio(sums, "points", number)
-            yield f"{side}_scored_{window}", form.ratio(sums, "goals_for", number)
-            yield f"{side}_conceded_{window}", form.ratio(sums, "goals_against", number)
-            yield f"{side}_surprise_{window}", form.ratio(sums, "surprise", "market_n", fixed=True)
-            yield f"{side}_move_{window}", form.ratio(sums, "move", "move_n", fixed=True)
-        yield f"{side}_move_size_20", form.ratio(sums, "move_size", "move_n", fixed=True)
-        _, sums = overall.last(start, end, 10)
-        for stem, count in (
-            ("shots", "shots_n"), ("on_target", "shots_n"),
-            ("corners", "corners_n"), ("cards", "cards_n"),
-        ):  # fmt: skip
-            yield f"{side}_{stem}_for_10", form.ratio(sums, f"{stem}_for", count)
-            yield f"{side}_{stem}_against_10", form.ratio(sums, f"{stem}_against", count)
-        yield from _schedule(side, who, asked, overall, start, end)
-        number, sums = venue.last(*venue.before(2 * who + here, asked.known_until), 10)
-        yield f"{side}_venue_points_10", form.ratio(sums, "points", number)
-        scored, conceded = (form.ratio(sums, f"goals_{x}", number) for x in ("for", "against"))
-        yield f"{side}_venue_goal_difference_10", scored - conceded
-        yield f"{side}_venue_surprise_10", form.ratio(sums, "surprise", "market_n", fixed=True)
-        yield f"{side}_venue_move_10", form.ratio(sums, "move", "move_n", fixed=True)
+        # Asked in the order of the tables, neighbours share cache lines: three times as fast.
+        order = np.lexsort((asked.known_until, who))
+        one = asked.where(order)
+        for name, ordered in _side_columns(side, who[order], here, one, overall, venue):
+            column_values = np.empty(len(order))
+            column_values[order] = ordered
+            yield name, column_values
     yield from _meetings(asked, spec)
 
 
-def _schedule(
-    side: str, who: Ints, asked: _Asked, overall: form.Appearances, start: Ints, end: Ints
+def _side_columns(
+    side: str,
+    who: Ints,
+    here: int,
+    asked: _Asked,
+    overall: form.Appearances,
+    venue: form.Appearances,
 ) -> Columns:
-    """Rest and congestion, from matches already known."""
+    start, end = overall.before(who, asked.known_until)
+    for window in (5, 20):
+        number, sums = overall.last(start, end, window)
+        yield f"{side}_points_{window}", form.ratio(sums, "points", number)
+        yield f"{side}_scored_{window}", form.ratio(sums, "goals_for", number)
+        yield f"{side}_conceded_{window}", form.ratio(sums, "goals_against", number)
+        yield f"{side}_surprise_{window}", form.ratio(sums, "surprise", "market_n", fixed=True)
+        yield f"{side}_move_{window}", form.ratio(sums, "move", "move_n", fixed=True)
+    yield f"{side}_move_size_20", form.ratio(sums, "move_size", "move_n", fixed=True)
+    _, sums = overall.last(start, end, 10)
+    groups = {
+        "shots": "shots_n",
+        "on_target": "shots_n",
+        "corners": "corners_n",
+        "cards": "cards_n",
+    }
+    for stem, count in groups.items():
+        yield f"{side}_{stem}_for_10", form.ratio(sums, f"{stem}_for", count)
+        yield f"{side}_{stem}_against_10", form.ratio(sums, f"{stem}_against", count)
+    number, sums = venue.last(*venue.before(2 * who + here, asked.known_until), 10)
+    yield f"{side}_venue_points_10", form.ratio(sums, "points", number)
+    scored, conceded = (form.ratio(sums, f"goals_{x}", number) for x in ("for", "against"))
+    yield f"{side}_venue_goal_difference_10", scored - conceded
+    yield f"{side}_venue_surprise_10", form.ratio(sums, "surprise", "market_n", fixed=True)
+    yield f"{side}_venue_move_10", form.ratio(sums, "move", "move_n", fixed=True)
+    # Rest and congestion, from matches already known.
     played = end > start
     last = np.where(played, overall.day[np.maximum(end - 1, 0)] if len(overall.day) else 0, 0)
-    rest = (asked.day - last).astype(np.float64)
-    yield f"{side}_rest_days", np.where(played, np.minimum(rest, 60.0), np.nan)
+    yield f"{side}_rest_days", np.where(played, np.minimum(asked.day - last, 60), np.nan)
     for span in (14, 30):
         _, begin = overall.before(who, asked.day - span)
         yield f"{side}_matches_{span}_days", np.maximum(end - np.maximum(begin, start), 0)
     season = overall.before_season(who, asked.season)
     yield f"{side}_matches_played", np.maximum(end - np.maximum(season, start), 0)
+
+
+_STATISTICS: Final = {
+    "shots": "shots",
+    "on_target": "shots",
+    "corners": "corners",
+    "cards": "cards",
+}
+"""Statistic -> the group that is known or missing together."""
 
 
 def _meetings(asked: _Asked, spec: FeatureSpec) -> Columns:
@@ -295,11 +321,11 @@ def _meetings(asked: _Asked, spec: FeatureSpec) -> Columns:
     sign = np.where(history.home == low, 1, -1)
     difference = sign * (stat(history, "goals_home") - stat(history, "goals_away"))
     values = np.column_stack([np.sign(difference), difference])
-    table = form.Appearances.of(
-        low * size + high, history.known_day, history.day, history.season, values
-    )
+    table = form.Appearances.of(low * size + high, history, values)
     first, second = np.minimum(asked.home, asked.away), np.maximum(asked.home, asked.away)
-    start, end = table.before(first * size + second, asked.known_until)
+    pair = first * size + second
+    end = table.before(pair, asked.known_until)[1]
+    start = table.before(pair, asked.known_until - spec.meetings_days)[1]
     number, sums = table.last(start, end, spec.meetings_window)
     facing = np.where(asked.home == first, 1.0, -1.0)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -13,14 +13,15 @@ import numpy as np
 from betting_ai.features.facts import MISSING, Bools, Floats, Ints
 from betting_ai.features.history import FIXED_POINT, History, probabilities, stat
 
-# Columns of an appearance: what one team did in one match. `*_N` count where a group was known.
+# Columns of an appearance: what one team did in one match. `*_n` count where a group was known.
 COLUMNS: Final = (
-    "points", "goals_for", "goals_against",
+    "points", "goals_for", "goals_against", "market_n", "surprise", "move_n", "move", "move_size",
     "shots_n", "shots_for", "shots_against", "on_target_for", "on_target_against",
     "corners_n", "corners_for", "corners_against",
     "cards_n", "cards_for", "cards_against",
-    "market_n", "surprise", "move_n", "move", "move_size",
 )  # fmt: skip
+AT_VENUE: Final = COLUMNS.index("move_size")
+"""The columns before this one are also kept by venue."""
 _AT: Final = {name: i for i, name in enumerate(COLUMNS)}
 
 _KEY: Final = 2**20
@@ -46,13 +47,15 @@ class Appearances:
     sums: Ints
 
     @classmethod
-    def of(cls, group: Ints, known_day: Ints, day: Ints, season: Ints, values: Ints) -> Appearances:
-        """Group rows; within a group they keep their order."""
-        key = group * _KEY + known_day
+    def of(cls, group: Ints, history: History, values: Ints) -> Appearances:
+        """Group rows that stand for the matches of a history, as many a match as ``group`` says."""
+        times = len(group) // max(len(history), 1)
+        key = group * _KEY + np.repeat(history.known_day, times)
         order = np.argsort(key, kind="stable")
         sums = np.zeros((len(key) + 1, values.shape[1]), dtype=np.int64)
         np.cumsum(values[order], axis=0, out=sums[1:])
-        return cls(key[order], day[order], season[order], sums)
+        match = order // times if times else order
+        return cls(key[order], history.day[match], history.season[match], sums)
 
     def before(self, group: Ints, day: Ints) -> tuple[Ints, Ints]:
         """First row of each group and the first row not yet known at the beginning of a day."""
@@ -72,19 +75,26 @@ class Appearances:
         return end - begin, self.sums[end] - self.sums[begin]
 
 
-def team_appearances(history: History) -> tuple[Ints, Ints, Ints, Ints, Ints, Bools]:
-    """Both sides of every match: (team, known_day, day, season, values, at_home), 2n rows."""
+def team_sides(history: History) -> tuple[Ints, Ints]:
+    """Of 2n appearances, home and away side of each row: the team, and the team at that ground."""
+    team = np.empty(2 * len(history), dtype=np.int64)
+    team[0::2], team[1::2] = history.home, history.away
+    at_home = np.zeros(2 * len(history), dtype=np.int64)
+    at_home[0::2] = 1
+    return team, 2 * team + at_home
+
+
+def team_appearances(history: History) -> tuple[Appearances, Appearances]:
+    """Both sides of every match, grouped by team and by team and ground."""
     home = _values(history, "home", "away")
     away = _values(history, "away", "home")
     both = np.empty((2 * len(history), len(COLUMNS)), dtype=np.int64)
     both[0::2], both[1::2] = home, away
-    team = np.empty(2 * len(history), dtype=np.int64)
-    team[0::2], team[1::2] = history.home, history.away
-    at_home = np.zeros(2 * len(history), dtype=np.bool_)
-    at_home[0::2] = True
-    twice = (np.repeat(c, 2) for c in (history.known_day, history.day, history.season))
-    known_day, day, season = twice
-    return team, known_day, day, season, both, at_home
+    team, ground = team_sides(history)
+    return (
+        Appearances.of(team, history, both),
+        Appearances.of(ground, history, both[:, :AT_VENUE]),
+    )
 
 
 def _values(history: History, side: str, other: str) -> Ints:

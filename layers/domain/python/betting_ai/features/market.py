@@ -135,20 +135,20 @@ def pooled(
     """
     usable = ~np.isnan(fair[:, 0])
     role = _roles(facts.books)[book]
-    weight = np.array([spec.pool_sharp, spec.pool_average, spec.pool_named, 0.0])[role]
+    weight = np.array([spec.pool_sharp, spec.pool_average, spec.pool_named, 0.0])[role] * usable
     named = (role == _NAMED) & usable
-    crowd = np.bincount(event[named], minlength=count)
+    crowd = per_event(np.add, named.astype(np.int64), event, count, 0)
     share = np.where(named, weight / np.maximum(crowd, 1)[event], weight)
-    alone = np.bincount(event[usable & (share > 0)], minlength=count) == 0
-    share = np.where(alone[event] & (role == _MAXIMUM), 1.0, share)
-    share = np.where(usable, share, 0.0)
-    total = np.bincount(event, share, minlength=count)
-    logs = np.log(np.where(usable[:, None], fair, 1.0))
+    total = per_event(np.add, share, event, count, 0.0)
+    if (alone := total == 0.0).any():
+        share = np.where(alone[event] & usable & (role == _MAXIMUM), 1.0, share)
+        total = per_event(np.add, share, event, count, 0.0)
+    pool = np.empty((count, fair.shape[1]))
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.column_stack(
-            [np.bincount(event, share * column, minlength=count) / total for column in logs.T]
-        )
-        pool: Floats = np.exp(mean)
+        for k in range(fair.shape[1]):
+            logs = np.log(np.where(usable, fair[:, k], 1.0))
+            logs *= share
+            pool[:, k] = np.exp(per_event(np.add, logs, event, count, 0.0) / total)
         pool /= pool.sum(axis=1, keepdims=True)
     return pool
 
@@ -246,7 +246,8 @@ def market_view(facts: Facts, rows: Ints, as_of: Ints, spec: FeatureSpec) -> Mar
     role = _roles(facts.books)[book]
     named = (role == _NAMED) | (role == _SHARP)
     rate = np.array([EXCHANGE_COMMISSION.get(name, 0.0) for name in facts.books])[book]
-    net = net_price(gross, rate[:, None]) if len(quotes) else gross
+    net = gross.copy()
+    net[rate > 0] = net_price(gross[rate > 0], rate[rate > 0, None])
     maximum = _scatter(gross, event, role == _MAXIMUM, count)
     average = _scatter(gross, event, role == _AVERAGE, count)
     usable = ~np.isnan(fair[:, 0])

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 TEAM_COLUMNS: Final = 11
 
 # Columns of a league's state.
-GOALS_HOME, GOALS_AWAY, MARKET_HOME, SEEN = range(4)
-LEAGUE_COLUMNS: Final = 4
+GOALS_HOME, GOALS_AWAY, MARKET_HOME = range(3)
+LEAGUE_COLUMNS: Final = 3
 
 UNSEEN: Final = -1.0
 """`LAST_DAY` and `TIER` of a team that has not played."""
@@ -50,7 +50,7 @@ class RatingState:
         teams: team keys, sorted; the rows of ``team``.
         leagues: league codes, sorted; the rows of ``league``.
         team: (t, 11) float64.
-        league: (l, 4) float64.
+        league: (l, 3) float64.
         through: UTC day up to and with which results are in it; -1 for none.
     """
 
@@ -67,7 +67,7 @@ class RatingState:
         """A state in which no match has been played."""
         team = np.tile(_newcomer(spec), (len(teams), 1))
         league = np.tile(
-            [np.log(spec.goals_home), np.log(spec.goals_away), spec.market_home, 0.0],
+            [np.log(spec.goals_home), np.log(spec.goals_away), spec.market_home],
             (len(leagues), 1),
         )
         return cls(teams, leagues, team, league, -1)
@@ -148,12 +148,9 @@ def tiers(leagues: tuple[str, ...]) -> Floats:
 
 def _slices(sorted_days: Ints) -> dict[int, slice]:
     """Where each distinct day lies in a sorted column."""
-    starts = np.flatnonzero(np.diff(sorted_days, prepend=np.int64(-(2**40))))
-    ends = np.append(starts[1:], len(sorted_days))
-    days = sorted_days[starts].tolist()
-    return {
-        day: slice(a, b) for day, a, b in zip(days, starts.tolist(), ends.tolist(), strict=True)
-    }
+    starts = np.flatnonzero(np.diff(sorted_days, prepend=np.int64(-(2**40)))).tolist()
+    ends = [*starts[1:], len(sorted_days)]
+    return {int(sorted_days[a]): slice(a, b) for a, b in zip(starts, ends, strict=False)}
 
 
 def arrive(team: Floats, tier: Floats, day: int | Ints, spec: FeatureSpec) -> None:
@@ -162,22 +159,27 @@ def arrive(team: Floats, tier: Floats, day: int | Ints, spec: FeatureSpec) -> No
     Between matches strengths drift; a change of tier moves them and makes them uncertain; a team
     never seen before starts at its tier's level.
     """
-    fresh = team[:, TIER] == UNSEEN
-    days = np.where(fresh, 0.0, np.minimum(day - team[:, LAST_DAY], spec.drift_cap_days))
-    step = np.where(fresh, 0.0, tier - team[:, TIER])
-    moved = step != 0
-    team[:, ELO] -= np.where(fresh, spec.elo_tier * (tier - 1.0), 0.0)
-    keep = np.exp(-days / spec.strength_memory_days)
-    for mean, var in ((ATTACK, ATTACK_VAR), (DEFENCE, DEFENCE_VAR)):
-        team[:, mean] = team[:, mean] * keep + spec.strength_tier * step
-        team[:, var] = np.minimum(
-            team[:, var] + spec.strength_drift * days + spec.strength_move_var * moved,
-            spec.strength_prior_var,
-        )
-    team[:, MARKET_MEAN] += spec.market_tier * step
+    known = team[:, TIER] != UNSEEN
+    days = np.minimum(day - team[:, LAST_DAY], spec.drift_cap_days) * known
+    step = (tier - team[:, TIER]) * known
+    if step.any() or not known.all():
+        moved = step != 0
+        team[:, ELO] -= spec.elo_tier * (tier - 1.0) * ~known
+        team[:, ATTACK] += spec.strength_tier * step
+        team[:, DEFENCE] += spec.strength_tier * step
+        team[:, MARKET_MEAN] += spec.market_tier * step
+        team[:, ATTACK_VAR] += spec.strength_move_var * moved
+        team[:, DEFENCE_VAR] += spec.strength_move_var * moved
+        team[:, MARKET_VAR] += spec.market_move_var * moved
+        team[:, TIER] = tier
+    keep = np.exp(days * (-1.0 / spec.strength_memory_days))
+    drift = spec.strength_drift * days
+    team[:, ATTACK] *= keep
+    team[:, DEFENCE] *= keep
+    team[:, ATTACK_VAR] = np.minimum(team[:, ATTACK_VAR] + drift, spec.strength_prior_var)
+    team[:, DEFENCE_VAR] = np.minimum(team[:, DEFENCE_VAR] + drift, spec.strength_prior_var)
     team[:, MARKET_VAR] = np.minimum(
-        team[:, MARKET_VAR] + spec.market_drift * days + spec.market_move_var * moved,
-        spec.market_prior_var,
+        team[:, MARKET_VAR] + spec.market_drift * days, spec.market_prior_var
     )
 
 
@@ -224,21 +226,19 @@ class _Engine:
 
     def _play(self, rows: slice | Ints, day: int) -> None:
         home, away, league = self.home[rows], self.away[rows], self.league[rows]
-        team, leagues = self.state.team, self.state.league
-        h, a = team[home], team[away]
-        base = leagues[league]
+        both = np.concatenate([home, away])
+        teams = self.state.team[both]
+        base = self.state.league[league]
         tier = self.tier[league]
-        arrive(h, tier, day, self.spec)
-        arrive(a, tier, day, self.spec)
+        arrive(teams, np.concatenate([tier, tier]), day, self.spec)
+        h, a = teams[: len(home)], teams[len(home) :]
         self._elo(h, a, rows)
         self._pi(h, a, rows)
-        rates = self._strengths(h, a, base, rows)
-        priced = self.priced[rows]
-        surprise = self._market(h, a, base, priced, rows)
-        h[:, LAST_DAY] = a[:, LAST_DAY] = day
-        h[:, TIER] = a[:, TIER] = tier
-        team[home], team[away] = h, a
-        self._leagues(league, rates, surprise, priced, rows)
+        rates = self._strengths(teams, base, rows)
+        surprise = self._market(h, a, base, rows)
+        teams[:, LAST_DAY] = day
+        self.state.team[both] = teams
+        self._leagues(league, rates, surprise, rows)
 
     def _elo(self, h: Floats, a: Floats, rows: slice | Ints) -> None:
         expected = elo_expectation(h[:, ELO], a[:, ELO], self.spec)
@@ -257,72 +257,60 @@ class _Engine:
         a[:, PI_AWAY] -= pull
         a[:, PI_HOME] -= spec.pi_gamma * pull
 
-    def _strengths(
-        self, h: Floats, a: Floats, base: Floats, rows: slice | Ints
-    ) -> tuple[Floats, Floats]:
-        """Two Poisson observations a match; returns the rates expected before it."""
-        expected = []
-        for scorer, other, level, goals in (
-            (h, a, base[:, GOALS_HOME], self.goals_home[rows]),
-            (a, h, base[:, GOALS_AWAY], self.goals_away[rows]),
-        ):
-            prior = level + scorer[:, ATTACK] - other[:, DEFENCE]
-            v_attack, v_defence = scorer[:, ATTACK_VAR], other[:, DEFENCE_VAR]
-            var = v_attack + v_defence
-            expected.append(np.exp(prior))
-            mode = prior
-            for _ in range(_LAPLACE_STEPS):
-                rate = np.exp(mode)
-                slope = (mode - prior) / var + rate - goals
-                mode = mode - slope / (1.0 / var + rate)
-            gained = mode - prior
-            posterior = 1.0 / (1.0 / var + np.exp(mode))
-            shrink = (var - posterior) / (var * var)
-            scorer[:, ATTACK] += v_attack / var * gained
-            other[:, DEFENCE] -= v_defence / var * gained
-            scorer[:, ATTACK_VAR] = v_attack - v_attack * v_attack * shrink
-            other[:, DEFENCE_VAR] = v_defence - v_defence * v_defence * shrink
-        return expected[0], expected[1]
+    def _strengths(self, teams: Floats, base: Floats, rows: slice | Ints) -> Floats:
+        """Two Poisson observations a match (home goals, then away); returns the rates expected."""
+        n = len(base)
+        other = np.concatenate([teams[n:], teams[:n]])
+        level = np.concatenate([base[:, GOALS_HOME], base[:, GOALS_AWAY]])
+        goals = np.concatenate([self.goals_home[rows], self.goals_away[rows]])
+        v_attack, v_defence = teams[:, ATTACK_VAR].copy(), other[:, DEFENCE_VAR]
+        prior = level + teams[:, ATTACK] - other[:, DEFENCE]
+        var = v_attack + v_defence
+        precision = 1.0 / var
+        mode, rate = prior, np.exp(prior)
+        expected: Floats = rate
+        for _ in range(_LAPLACE_STEPS):
+            mode = mode - ((mode - prior) * precision + rate - goals) / (precision + rate)
+            rate = np.exp(mode)
+        gained = (mode - prior) * precision
+        shrink = (var - 1.0 / (precision + rate)) * (precision * precision)
+        teams[:, ATTACK] += v_attack * gained
+        teams[:, ATTACK_VAR] = v_attack - v_attack * v_attack * shrink
+        conceded = np.column_stack(
+            [other[:, DEFENCE] - v_defence * gained, v_defence - v_defence * v_defence * shrink]
+        )
+        teams[:n, DEFENCE : DEFENCE_VAR + 1] = conceded[n:]
+        teams[n:, DEFENCE : DEFENCE_VAR + 1] = conceded[:n]
+        return expected
 
-    def _market(
-        self, h: Floats, a: Floats, base: Floats, priced: np.ndarray, rows: slice | Ints
-    ) -> Floats:
+    def _market(self, h: Floats, a: Floats, base: Floats, rows: slice | Ints) -> Floats:
         """Returns the surprise in log-odds, 0 where the match had no price."""
-        seen = np.where(priced, self.log_odds[rows], 0.0)
+        priced = self.priced[rows]
         expected = h[:, MARKET_MEAN] - a[:, MARKET_MEAN] + base[:, MARKET_HOME]
-        surprise = np.where(priced, seen - expected, 0.0)
+        surprise = np.where(priced, self.log_odds[rows] - expected, 0.0)
         v_home, v_away = h[:, MARKET_VAR], a[:, MARKET_VAR]
-        total = v_home + v_away + self.spec.market_noise
-        gain_home = np.where(priced, v_home / total, 0.0)
-        gain_away = np.where(priced, v_away / total, 0.0)
+        weight = priced / (v_home + v_away + self.spec.market_noise)
+        gain_home, gain_away = v_home * weight, v_away * weight
         h[:, MARKET_MEAN] += gain_home * surprise
         a[:, MARKET_MEAN] -= gain_away * surprise
         h[:, MARKET_VAR] = v_home * (1.0 - gain_home)
         a[:, MARKET_VAR] = v_away * (1.0 - gain_away)
         return surprise
 
-    def _leagues(
-        self,
-        league: Ints,
-        rates: tuple[Floats, Floats],
-        surprise: Floats,
-        priced: np.ndarray,
-        rows: slice | Ints,
-    ) -> None:
+    def _leagues(self, league: Ints, rates: Floats, surprise: Floats, rows: slice | Ints) -> None:
         """League levels follow slowly; sums run in row order, so they are the same everywhere."""
         spec, state = self.spec, self.state.league
-        count = len(state)
-        played = np.bincount(league, minlength=count)
+        count, n = len(state), len(league)
         for column, rate, goals in (
-            (GOALS_HOME, rates[0], self.goals_home[rows]),
-            (GOALS_AWAY, rates[1], self.goals_away[rows]),
+            (GOALS_HOME, rates[:n], self.goals_home[rows]),
+            (GOALS_AWAY, rates[n:], self.goals_away[rows]),
         ):
-            error = np.bincount(league, goals - rate, minlength=count)
-            state[:, column] += spec.league_rate * error
+            state[:, column] += spec.league_rate * np.bincount(
+                league, goals - rate, minlength=count
+            )
         state[:, MARKET_HOME] += spec.league_market_rate * np.bincount(
-            league, np.where(priced, surprise, 0.0), minlength=count
+            league, surprise, minlength=count
         )
-        state[:, SEEN] += played
 
 
 _LAPLACE_STEPS: Final = 3
@@ -337,4 +325,5 @@ def elo_expectation(home: Floats, away: Floats, spec: FeatureSpec) -> Floats:
 def pi_goals(rating: Floats) -> Floats:
     """Expected goal difference against the average team: ``sign(r) (10^(|r|/3) - 1)``."""
     goals = np.exp(np.abs(rating) * (np.log(10.0) / 3.0)) - 1.0
-    return np.asarray(np.sign(rating) * goals)
+    signed: Floats = np.sign(rating) * goals
+    return signed

@@ -81,7 +81,7 @@ class FeatureSpec:
             past closing log-odds.
         league_rate, league_market_rate: steps of the league levels.
         drift_cap_days: a longer pause counts as this many days.
-        meetings_window: how many past meetings count.
+        meetings_window, meetings_days: how many past meetings count, and for how many days.
         lead_hours: range of lead time seen in training; outside it is clamped and said so.
     """
 
@@ -104,14 +104,15 @@ class FeatureSpec:
     strength_move_var: float = 0.03
     market_home: float = 0.45
     market_prior_var: float = 1.0
-    market_noise: float = 0.06
-    market_drift: float = 0.0012
+    market_noise: float = 0.05
+    market_drift: float = 0.003
     market_tier: float = 0.9
     market_move_var: float = 0.25
     league_rate: float = 0.0015
     league_market_rate: float = 0.002
     drift_cap_days: float = 120.0
     meetings_window: int = 8
+    meetings_days: int = 1826
     lead_hours: tuple[float, float] = (1.0, 110.0)
     names: tuple[str, ...] = field(default=NAMES, repr=False)
 
