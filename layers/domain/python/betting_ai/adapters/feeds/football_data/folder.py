@@ -15,7 +15,7 @@ import numpy as np
 from betting_ai.adapters.feeds.football_data.columns import AWAY, DATE, HOME
 from betting_ai.adapters.feeds.football_data.extra import COUNTRY_CODES
 from betting_ai.adapters.feeds.football_data.parser import parse_season_file
-from betting_ai.adapters.feeds.football_data.seasons import is_season_code, season_year
+from betting_ai.adapters.feeds.football_data.seasons import is_season_code, season_of, season_year
 from betting_ai.adapters.feeds.football_data.stamps import UK
 from betting_ai.adapters.feeds.football_data.table import NO_VALUE, read_table
 from betting_ai.clock import Clock
@@ -151,8 +151,8 @@ def _season_of(path: Path) -> int | None:
     days = days[days != NO_VALUE]
     if not len(days):
         return None
-    middle = days[len(days) // 2].astype("datetime64[D]").item()
-    return int(middle.year if middle.month >= 7 else middle.year - 1)
+    middle: date = days[len(days) // 2].astype("datetime64[D]").item()
+    return season_of(middle)
 
 
 class FolderFeed:

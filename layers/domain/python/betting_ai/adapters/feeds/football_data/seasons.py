@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Final
 
 from betting_ai.errors import InvalidInputError
 
-_FIRST = 93  # 1993-94 is the site's first season
+_CODE: Final = re.compile(r"[0-9]{4}")
+_FIRST: Final = 93  # 1993-94 is the site's first season
 
 
 def season_code(season: int) -> str:
@@ -32,4 +34,6 @@ def is_season_code(text: str) -> bool:
     return bool(_CODE.fullmatch(text)) and (int(text[:2]) + 1) % 100 == int(text[2:])
 
 
-_CODE: Final = re.compile(r"[0-9]{4}")
+def season_of(day: date) -> int:
+    """The season that a day of a split year lies in; July begins one."""
+    return day.year if day.month >= 7 else day.year - 1
