@@ -25,6 +25,7 @@ CENT: Final = Decimal("0.01")
 MOST_BETS: Final = 10
 """Simultaneous Kelly enumerates every combination of results; 2^10 is where that ends."""
 
+_PRECISION: Final = Decimal("1e-12")  # of a share; keeps binary noise out of the last cent
 _NEWTON_STEPS: Final = 100
 _HALVINGS: Final = 60
 _TOLERANCE: Final = 1e-12
@@ -196,17 +197,20 @@ def plan_stakes(
     prices = np.array([bet.price for bet in bets], np.float64)
     full = kelly_shares((1.0 + ev) / prices, prices)
     trust = shrinkage(ev, [bet.ev_se for bet in bets])
-    wanted = [bankroll * rules.fraction * Decimal(float(share)) for share in full * trust]
+    wanted = [
+        bankroll * rules.fraction * Decimal(float(share)).quantize(_PRECISION)
+        for share in full * trust
+    ]
     allowed = [
         _at_most(amount, bankroll, at_risk.by_event.get(bet.event_id, Decimal(0)), rules)
         for bet, amount in zip(bets, wanted, strict=True)
     ]
     room = max(Decimal(0), bankroll * rules.per_day - at_risk.total)
     total = sum(allowed, Decimal(0))
-    scale = min(Decimal(1), room / total) if total else Decimal(1)
     stakes = []
     for i, bet in enumerate(bets):
-        amount = (allowed[i] * scale).quantize(CENT, ROUND_DOWN)
+        amount = allowed[i] if total <= room else allowed[i] * room / total
+        amount = amount.quantize(CENT, ROUND_DOWN)
         reason = _reason_for_nothing(amount, wanted[i], bet.minimum)
         if reason:
             amount = Decimal(0).quantize(CENT)
