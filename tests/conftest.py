@@ -5,9 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 FOOTBALL = SHARED / "football"
+
+# Property tests try the same examples on every run.
+settings.register_profile("house", derandomize=True, deadline=None, max_examples=60, database=None)
+settings.load_profile("house")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
