@@ -10,7 +10,7 @@ import pg8000
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Engine, ExceptionContext, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DisconnectionError
 
 from betting_ai.errors import DatabaseUnavailableError, InvalidInputError
 
@@ -35,27 +35,34 @@ def connect(url: str, *, pool: Literal["single", "server"] = "single") -> Engine
         InvalidInputError: the address cannot be understood; the message never quotes it.
         DatabaseUnavailableError: later, by whatever finds that the database cannot be reached.
     """
-    address, arguments = _parse(url)
+    address, arguments = driver_arguments(url)
     engine = sa.create_engine(
         address,
         connect_args=arguments,
         pool_size=POOL_SIZES[pool],
         max_overflow=0,
-        pool_pre_ping=True,
         pool_recycle=_RECYCLE_SECONDS,
     )
     event.listen(engine, "do_connect", _connect_or_say_why)
+    event.listen(engine, "checkout", _ping)
     event.listen(engine, "handle_error", _say_that_it_broke)
     return engine
 
 
-def _parse(url: str) -> tuple[URL, dict[str, Any]]:
+def driver_arguments(url: str) -> tuple[URL, dict[str, Any]]:
+    """An address as the driver takes it: the URL, and what it wants beside it.
+
+    Raises:
+        InvalidInputError: the address cannot be understood; the message never quotes it.
+    """
     try:
-        parsed = make_url(url.replace("postgres://", "postgresql://", 1))
+        return _parse(make_url(url.replace("postgres://", "postgresql://", 1)))
     except (ArgumentError, ValueError):
-        raise InvalidInputError(
-            "The database address is not of the form postgresql://..."
-        ) from None
+        message = "The database address is not of the form postgresql://user:password@host/name"
+        raise InvalidInputError(message) from None
+
+
+def _parse(parsed: URL) -> tuple[URL, dict[str, Any]]:
     if parsed.get_backend_name() != "postgresql":
         raise InvalidInputError("The database must be PostgreSQL: postgresql://...")
     options = {k: v if isinstance(v, str) else v[-1] for k, v in parsed.query.items()}
@@ -110,14 +117,32 @@ def _connect_or_say_why(
 
 def _reason(error: Exception) -> str:
     """The server's own words, or those of the operating system."""
-    if error.args and isinstance(error.args[0], dict):
-        return str(error.args[0].get("M", "refused"))
+    link: BaseException | None = error
+    while link is not None:  # the driver's goodbye to a server that hung up may hide its words
+        if link.args and isinstance(link.args[0], dict):
+            return str(link.args[0]["M"])
+        link = link.__context__
     cause = error.__cause__ or error
     text = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)
     return " ".join(text.split())
 
 
+def _ping(connection: Any, record: object, proxy: object) -> None:  # noqa: ANN401
+    """Let the pool replace a broken connection; its own ping misses the driver's OSErrors."""
+    try:
+        connection.execute_simple("SELECT 1")
+    except (pg8000.Error, OSError) as error:
+        raise DisconnectionError from error
+
+
 def _say_that_it_broke(context: ExceptionContext) -> None:
-    # A ping that fails is how the pool learns to replace a connection; nobody else need know.
-    if context.is_disconnect and not context.is_pre_ping:
-        raise DatabaseUnavailableError("PostgreSQL closed the connection; try again") from None
+    error = context.original_exception
+    ended = isinstance(error, pg8000.Error) and _sqlstate(error).startswith("57P")
+    if ended or context.is_disconnect or isinstance(error, OSError):
+        context.is_disconnect = True
+        raise DatabaseUnavailableError("PostgreSQL closed the connection; try again") from error
+
+
+def _sqlstate(error: Exception) -> str:
+    fields = error.args[0] if error.args else None
+    return str(fields["C"]) if isinstance(fields, dict) else ""

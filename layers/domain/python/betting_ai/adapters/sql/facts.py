@@ -194,7 +194,7 @@ class SqlFactsRepository:
     def _names(
         self, key: sa.SQLColumnExpression[int], name: sa.SQLColumnExpression[str]
     ) -> dict[int, str]:
-        return dict(self._connection.execute(sa.select(key, name)).tuples().all())
+        return dict(self._connection.execute(sa.select(key, name)).all())
 
     def _quotes(self, query: FactsQuery, events: Mapping[str, Column]) -> dict[str, Any]:
         """The quotes of these events, pivoted; season by season, to bound an answer's size."""

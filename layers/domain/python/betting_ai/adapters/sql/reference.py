@@ -65,7 +65,7 @@ def book_ids(connection: Connection, codes: Sequence[str]) -> dict[str, int]:
 def _keys(
     connection: Connection, name: sa.SQLColumnExpression[str], key: sa.SQLColumnExpression[int]
 ) -> dict[str, int]:
-    return dict(connection.execute(sa.select(name, key)).tuples().all())
+    return dict(connection.execute(sa.select(name, key)).all())
 
 
 def _upsert(connection: Connection, table: type[Base], rows: list[dict[str, object]]) -> None:

@@ -32,7 +32,7 @@ class SqlTeamRepository:
             .join(Team, Team.id == TeamAlias.team_id)
             .where(TeamAlias.source == source, TeamAlias.country == country)
         )
-        return dict(self._connection.execute(settled).tuples().all())
+        return dict(self._connection.execute(settled).all())
 
     def add_alias(self, source: str, country: str, alias: str, team: str) -> None:
         """Settle one name, or settle it anew.

@@ -1,0 +1,81 @@
+"""A real PostgreSQL for every test that asks: one server a run, one fresh database a test."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pg8000.native import Connection
+from sqlalchemy.engine import Engine
+
+from betting_ai.adapters.local.postgres import USER, EmbeddedPostgres
+from betting_ai.adapters.sql.database import prepare
+from betting_ai.adapters.sql.engine import connect, driver_arguments
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """The server of this test process, stopped and gone at its end."""
+    home = Path(tempfile.mkdtemp(prefix="betting-ai-tests-"))
+    home.chmod(0o755)
+    with EmbeddedPostgres(home, durable=False) as server:
+        yield server
+    shutil.rmtree(home)
+
+
+@pytest.fixture(scope="session")
+def administration(postgres: EmbeddedPostgres) -> Iterator[Connection]:
+    """For making and dropping databases."""
+    _, arguments = driver_arguments(postgres.url())
+    connection = Connection(USER, unix_sock=arguments["unix_sock"], database="postgres")
+    yield connection
+    connection.close()
+
+
+@pytest.fixture(scope="session")
+def template(postgres: EmbeddedPostgres, administration: Connection) -> str:
+    """Name of a database with the schema and the reference data."""
+    administration.run("CREATE DATABASE ready")
+    engine = connect(postgres.url("ready"))
+    prepare(engine)
+    engine.dispose()
+    return "ready"
+
+
+@pytest.fixture
+def database_url(
+    postgres: EmbeddedPostgres, administration: Connection, template: str
+) -> Iterator[str]:
+    """Address of a fresh database that is ready for use."""
+    with fresh(administration, template) as name:
+        yield postgres.url(name)
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """A fresh database that is ready for use."""
+    engine = connect(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def empty_url(postgres: EmbeddedPostgres, administration: Connection) -> Iterator[str]:
+    """Address of a fresh database without a schema."""
+    with fresh(administration, "template0") as name:
+        yield postgres.url(name)
+
+
+@contextlib.contextmanager
+def fresh(administration: Connection, template: str) -> Iterator[str]:
+    name = f"test_{next(_numbers)}"
+    administration.run(f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield name
+    administration.run(f"DROP DATABASE {name} WITH (FORCE)")

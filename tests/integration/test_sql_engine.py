@@ -1,0 +1,113 @@
+"""Connections: addresses as the world writes them, clear failures, and coming back."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+
+import pytest
+import sqlalchemy as sa
+from pg8000.native import Connection
+from sqlalchemy.engine import Engine
+
+from betting_ai.adapters.local.postgres import EmbeddedPostgres
+from betting_ai.adapters.sql.engine import connect, driver_arguments
+from betting_ai.errors import DatabaseUnavailableError, InvalidInputError
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+pg8000"])
+def test_addresses_as_hosting_services_write_them(scheme: str) -> None:
+    url, arguments = driver_arguments(
+        f"{scheme}://ann:p%40ss@db.example:6543/bets?connect_timeout=3"
+    )
+    assert url.render_as_string(hide_password=False) == (
+        "postgresql+pg8000://ann:p%40ss@db.example:6543/bets"
+    )
+    assert arguments["timeout"] == 3
+
+
+def test_a_folder_as_host_is_a_unix_socket() -> None:
+    url, arguments = driver_arguments("postgresql://ann@/bets?host=/run/pg")
+    assert arguments["unix_sock"] == "/run/pg/.s.PGSQL.5432"
+    assert url.host is None
+
+
+@pytest.mark.parametrize(
+    ("mode", "meaning"), [("disable", False), ("prefer", None), ("require", True)]
+)
+def test_simple_encryption_modes(mode: str, meaning: bool | None) -> None:
+    _, arguments = driver_arguments(f"postgresql://a@db/b?sslmode={mode}")
+    assert arguments["ssl_context"] is meaning
+
+
+def test_full_verification_checks_the_name() -> None:
+    _, arguments = driver_arguments("postgresql://a@db/b?sslmode=verify-full")
+    context = arguments["ssl_context"]
+    assert isinstance(context, ssl.SSLContext)
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "not an address, password hunter2",
+        "mysql://a:hunter2@db/b",
+        "postgresql://a:hunter2@db/b?sslmode=maybe",
+        "postgresql://a:hunter2@db/b?colour=hunter2",
+        "postgresql://a:hunter2@db:port/b",
+        "postgresql://a:hunter2@db/b?port=hunter2",
+    ],
+)
+def test_bad_addresses_are_refused_without_being_quoted(url: str) -> None:
+    with pytest.raises(InvalidInputError) as refusal:
+        connect(url)
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_nobody_there_is_one_clear_line() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    engine = connect(f"postgresql://a:hunter2@127.0.0.1:{port}/b")
+    with pytest.raises(DatabaseUnavailableError) as failure:
+        engine.connect()
+    assert str(failure.value) == (
+        f"Cannot connect to PostgreSQL at 127.0.0.1:{port}: Connection refused"
+    )
+
+
+def test_the_servers_own_words_are_passed_on(postgres: EmbeddedPostgres) -> None:
+    engine = connect(postgres.url("nowhere"))
+    with pytest.raises(DatabaseUnavailableError, match='database "nowhere" does not exist'):
+        engine.connect()
+
+
+def test_a_broken_connection_is_replaced(engine: Engine, administration: Connection) -> None:
+    with engine.connect() as connection:
+        pid = connection.scalar(sa.text("SELECT pg_backend_pid()"))
+    administration.run("SELECT pg_terminate_backend(:pid)", pid=pid)
+    with engine.connect() as connection:
+        assert connection.scalar(sa.text("SELECT pg_backend_pid()")) != pid
+
+
+def test_a_connection_that_breaks_in_use_says_so(
+    engine: Engine, administration: Connection
+) -> None:
+    with engine.connect() as connection:
+        pid = connection.scalar(sa.text("SELECT pg_backend_pid()"))
+        administration.run("SELECT pg_terminate_backend(:pid)", pid=pid)
+        with pytest.raises(DatabaseUnavailableError, match="closed the connection"):
+            connection.execute(sa.text("SELECT 1"))
+
+
+def test_pools_hold_what_they_promise(database_url: str) -> None:
+    server = connect(database_url, pool="server")
+    connections = [server.connect() for _ in range(20)]
+    try:
+        assert len({c.scalar(sa.text("SELECT pg_backend_pid()")) for c in connections}) == 20
+        assert server.pool.status().endswith("Current Checked out connections: 20")
+    finally:
+        for connection in connections:
+            connection.close()
+        server.dispose()
