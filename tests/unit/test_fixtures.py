@@ -1,4 +1,4 @@
-"""Coming matches: rows are checked against the day they were seen, names against the known teams."""
+"""Coming matches: rows are checked against the day they were seen, names against known teams."""
 
 from __future__ import annotations
 

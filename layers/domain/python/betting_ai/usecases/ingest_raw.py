@@ -166,7 +166,8 @@ class _Names:
         """The canonical name, or None where there is doubt."""
         began = perf_counter()
         found = self._match(league, name)
-        if found.team is None:
+        followed = bool(self._countries[LEAGUES[league].country].country)
+        if found.team is None and followed:  # a country without history is no doubt of a person's
             self.doubts.append(
                 ReviewItem(
                     source=self._payload.source,

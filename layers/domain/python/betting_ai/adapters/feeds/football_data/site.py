@@ -15,7 +15,7 @@ from betting_ai.adapters.feeds.football_data.extra import COUNTRY_CODES
 from betting_ai.adapters.feeds.football_data.seasons import season_code
 from betting_ai.clock import Clock
 from betting_ai.domain.leagues import SEASON_FILE_LEAGUES, find_league
-from betting_ai.errors import FeedError, FeedOfflineError, NothingToDoError
+from betting_ai.errors import FeedError, FeedOfflineError, InvalidInputError, NothingToDoError
 from betting_ai.ports.feeds import FeedRequest, Fetched, Payload, PayloadKind
 from betting_ai.ports.object_store import NoteStore, RawStore
 
@@ -59,6 +59,9 @@ class SiteFeed:
 
     What changed is decided by the site (ETag, Last-Modified); what did not change is taken from the
     raw store, so a payload whose ingest failed is handed over again.
+
+    Raises:
+        InvalidInputError: when made with something that is no HTTP address.
     """
 
     name = "football_data"
@@ -73,6 +76,8 @@ class SiteFeed:
         limits: SiteLimits | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise InvalidInputError(f"{url!r} is no address of a site; write https://...")
         self._url = url.rstrip("/")
         self._raw = raw
         self._notes = notes
@@ -140,10 +145,12 @@ class SiteFeed:
         answer = await self._ask(client, target.path, asked)
         if answer.status_code == httpx.codes.NOT_MODIFIED and memory:
             return self._payload(target, self._raw.get(memory["sha256"]))
-        if answer.status_code in _ABSENT or answer.content.lstrip()[:1] == b"<":
+        if answer.status_code in _ABSENT:
             return _Absence.NOT_PUBLISHED
         if answer.status_code != httpx.codes.OK:
             raise FeedError(f"{self._url}{target.path} answered {answer.status_code}")
+        if answer.content.lstrip()[:1] == b"<":
+            return _Absence.NOT_PUBLISHED
         payload = self._payload(target, answer.content)
         known[target.path] = {
             "sha256": payload.sha256,
@@ -187,8 +194,10 @@ class SiteFeed:
         )
 
     def _remembered(self) -> dict[str, dict[str, str]]:
-        note = self._notes.read(_NOTE)
-        known: dict[str, dict[str, str]] = json.loads(note) if note else {}
+        try:
+            known: dict[str, dict[str, str]] = json.loads(self._notes.read(_NOTE) or b"{}")
+        except ValueError:
+            return {}  # it only saves traffic
         return known
 
 
