@@ -155,12 +155,12 @@ def read_table(content: bytes, *, name: str, required: Iterable[tuple[str, ...]]
     if text.lstrip()[:1] == "<":
         raise NotTabularError(f"{name} is an HTML page, not a CSV file (not published yet?)")
     head, *lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    header = tuple(cell.strip() for cell in _cells(head))
+    header = tuple(cell.strip() for cell in _cells(head, name))
     missing = [roles[0] for roles in required if not set(roles) & set(header)]
     if missing:
         what = "is empty" if not text.strip() else f"has no column {' or '.join(missing)}"
         raise NotTabularError(f"{name} {what}: not a file of matches")
-    rows = [_cells(line) for line in lines if line.strip(", \t\x1a")]
+    rows = [_cells(line, name) for line in lines if line.strip(", \t\x1a")]
     cut = bool(rows) and bool(lines[-1]) and len(rows[-1]) < len(header)
     return Table(header, rows, cut=cut, began=began)
 
@@ -177,6 +177,10 @@ def _decode(content: bytes, name: str) -> str:
         raise NotTabularError(f"{name} is not text: not a file of matches") from None
 
 
-def _cells(line: str) -> list[str]:
-    # Line by line, so that a stray quote cannot swallow the rows below it.
-    return next(csv.reader([line])) if '"' in line else line.split(",")
+def _cells(line: str, name: str) -> list[str]:
+    if '"' not in line:
+        return line.split(",")
+    try:
+        return next(csv.reader([line]))  # line by line: a stray quote cannot swallow rows below it
+    except csv.Error as error:
+        raise NotTabularError(f"{name} cannot be read as CSV: {error}") from None
