@@ -27,6 +27,7 @@ from betting_ai.features.market import (
     per_event,
     pooled,
 )
+from betting_ai.features.offers import best_two
 from betting_ai.features.spec import NAMES, SELECTIONS, FeatureSpec, column
 
 Columns = Iterator[tuple[str, Floats | Ints]]
@@ -111,7 +112,7 @@ def market_columns(facts: Facts, market: MarketView) -> Columns:
     """The match-result market: consensus, prices on offer against it, disagreement."""
     n = len(market)
     q = market.consensus
-    best, second = _two_best(np.where(market.takeable, market.net, 0.0), market.quote_event, n)
+    best, _, second = best_two(np.where(market.takeable, market.net, 0.0), market.quote_event, n)
     top = np.where(np.isnan(market.maximum), best, market.maximum)
     average_fair = fair_probabilities(market.average)
     for k, selection in enumerate(SELECTIONS):
@@ -133,19 +134,6 @@ def market_columns(facts: Facts, market: MarketView) -> Columns:
     yield "overround_average", (1.0 / market.average).sum(axis=1) - 1.0
     yield "overround_lowest", np.where(count > 0, lowest, np.nan)
     yield "overround_named", np.where(count > 0, mean, np.nan)
-
-
-def _two_best(price: Floats, event: Ints, n: int) -> tuple[Floats, Floats]:
-    """(n, 3) the highest and the second highest price of each selection; NaN where none.
-
-    Prices of 0 are not on offer. Two books at the highest price make it the second highest too.
-    """
-    best = per_event(np.maximum, price, event, n, 0.0)
-    at_best = price == best[event]
-    ties = per_event(np.add, at_best.astype(np.int64), event, n, 0)
-    below = per_event(np.maximum, np.where(at_best, 0.0, price), event, n, 0.0)
-    second = np.where(ties >= 2, best, below)
-    return np.where(best > 0, best, np.nan), np.where(second > 0, second, np.nan)
 
 
 def _goal_markets(facts: Facts, market: MarketView, cutoff: Ints) -> Columns:

@@ -8,8 +8,8 @@ give the same arrays bit for bit.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Final, TypeVar
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -102,6 +102,22 @@ class Facts:
             for f in fields(self)
             for theirs in (getattr(other, f.name),)
         )
+
+    def where(self, keep: Bools) -> Facts:
+        """The events of a mask, with their quotes; names stay as they are."""
+        quotes = keep[self.quote_event]
+        columns: dict[str, Any] = {}
+        for f in fields(self):
+            values = getattr(self, f.name)
+            if isinstance(values, np.ndarray):
+                columns[f.name] = values[quotes if f.name in _OF_QUOTES else keep]
+        columns["quote_event"] = (np.cumsum(keep) - 1)[columns["quote_event"]]
+        return replace(self, **columns)
+
+
+_OF_QUOTES: Final = frozenset(
+    {"quote_event", "quote_book", "quote_market", "quote_line", "quoted_at", "price"}
+)
 
 
 def merge(parts: Sequence[Facts]) -> Facts:

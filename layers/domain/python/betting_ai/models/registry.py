@@ -1,0 +1,108 @@
+"""Which model answers for a day: the newest promoted one that had not seen it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Final
+
+from betting_ai.errors import ModelError, ModelMissingError, NoModelBeforeError
+from betting_ai.features.checkpoint import Checkpoint
+from betting_ai.models.manifest import CHECKPOINT, ENSEMBLE, MANIFEST, Manifest
+from betting_ai.models.scorer import Scorer
+from betting_ai.ports.model_store import ModelStore
+
+CHANNELS: Final = "channels.json"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded artifact, every file checked against its manifest.
+
+    Attributes:
+        manifest: what it says of itself.
+        scorer: the merged graph, ready to score.
+        checkpoint: the past up to its last day of training.
+        in_sample: it was trained on the day it is asked about.
+    """
+
+    manifest: Manifest
+    scorer: Scorer
+    checkpoint: Checkpoint
+    in_sample: bool = False
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Promoted models in a store."""
+
+    store: ModelStore
+
+    def versions(self, market: str, channel: str) -> list[str]:
+        """Versions promoted to a channel, oldest first.
+
+        Raises:
+            ModelError: the list of channels cannot be read or has none of this name.
+        """
+        try:
+            channels = json.loads(self.store.read(CHANNELS))
+            return sorted(channels[market][channel])
+        except KeyError:
+            raise ModelMissingError(f"no model was promoted to {market}/{channel}") from None
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ModelError(f"{CHANNELS} cannot be read: {error}") from None
+
+    def manifest(self, market: str, version: str) -> Manifest:
+        """One version's manifest."""
+        return Manifest.from_json(self.store.read(f"{market}/{version}/{MANIFEST}"))
+
+    def pick(
+        self, market: str, channel: str, as_of: datetime, allow_in_sample: bool = False
+    ) -> Model:
+        """The newest promoted model that was trained only on days before ``as_of``.
+
+        Args:
+            market: ``"match_result"``.
+            channel: ``"stable"``.
+            as_of: aware instant.
+            allow_in_sample: where there is none, take the oldest and say so.
+
+        Raises:
+            NoModelBeforeError: every promoted model has seen the day.
+        """
+        manifests = [self.manifest(market, v) for v in self.versions(market, channel)]
+        if not manifests:
+            raise ModelMissingError(f"no model was promoted to {market}/{channel}")
+        manifests.sort(key=lambda m: (m.trained_through, m.version))
+        unseen = [m for m in manifests if _end_of(m) <= as_of]
+        if unseen:
+            return self.load(unseen[-1])
+        first = manifests[0]
+        if allow_in_sample:
+            return self.load(first, in_sample=True)
+        raise NoModelBeforeError(
+            f"no model was trained before {as_of:%Y-%m-%d}: the first was trained through "
+            f"{first.trained_through}; ask for a later day, or pass --allow-in-sample to see a "
+            "slate that is stamped as such and proves nothing"
+        )
+
+    def load(self, manifest: Manifest, in_sample: bool = False) -> Model:
+        """Read and check a model's files.
+
+        Raises:
+            ModelMissingError: a file is not there.
+            ModelChecksumError: a file is not the one the manifest names.
+        """
+
+        def read(name: str) -> bytes:
+            path = f"{manifest.market}/{manifest.version}/{name}"
+            return manifest.checked(name, self.store.read(path))
+
+        checkpoint = Checkpoint.from_bytes(read(CHECKPOINT))
+        return Model(manifest, Scorer(read(ENSEMBLE)), checkpoint, in_sample)
+
+
+def _end_of(manifest: Manifest) -> datetime:
+    """The first instant after the last day of training."""
+    return datetime.combine(manifest.trained_through + timedelta(days=1), time(), UTC)
