@@ -13,11 +13,22 @@ import pytest
 from pg8000.native import Connection
 from sqlalchemy.engine import Engine
 
+from betting_ai.adapters.local import postgres_files
 from betting_ai.adapters.local.postgres import USER, EmbeddedPostgres
 from betting_ai.adapters.sql.database import prepare
 from betting_ai.adapters.sql.engine import connect, driver_arguments
 
 _numbers = itertools.count()
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home for a server of its own, in reach of every account as a user's is for the user."""
+    folder = Path(tempfile.mkdtemp(prefix="betting-ai-test-"))
+    folder.chmod(0o755)
+    monkeypatch.setattr(postgres_files, "SYSTEM_STATE", folder / "system")
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pg8000.native
@@ -33,19 +31,9 @@ print("left", flush=True)
 
 
 @pytest.fixture
-def home() -> Iterator[Path]:
-    """A folder that every account can reach, as a user's home is for the user."""
-    folder = Path(tempfile.mkdtemp(prefix="betting-ai-test-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
-
-
-@pytest.fixture(autouse=True)
-def system_state(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = home / "system"
-    monkeypatch.setattr(postgres_files, "SYSTEM_STATE", folder)
-    return folder
+def system_state(home: Path) -> Path:
+    """What stands for root's state folder in these tests."""
+    return home / "system"
 
 
 def server(home: Path) -> EmbeddedPostgres:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -14,13 +16,15 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Engine
 
 from betting_ai.adapters.sql import migrate as migrating
-from betting_ai.adapters.sql.database import open_database
+from betting_ai.adapters.sql.database import open_database, reach_database
 from betting_ai.adapters.sql.engine import connect
+from betting_ai.adapters.sql.facts import SqlFactsRepository
 from betting_ai.adapters.sql.migrate import HEAD, current_revision, migrate
 from betting_ai.adapters.sql.reference import ensure_reference_data
 from betting_ai.adapters.sql.tables import Base
 from betting_ai.domain.leagues import LEAGUES
 from betting_ai.errors import DatabaseUnavailableError
+from integration.generated_facts import generated_facts
 
 CONSTRAINTS = """
 SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
@@ -102,3 +106,14 @@ def test_open_database_makes_an_empty_one_ready(empty_url: str, tmp_path: Path) 
     with open_database(empty_url, tmp_path) as engine:
         assert current_revision(engine) == HEAD
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_planner_learns_of_what_an_embedded_database_was_given(home: Path) -> None:
+    with open_database(None, home) as engine, engine.begin() as connection:
+        facts = generated_facts(200)
+        SqlFactsRepository(connection).store(
+            facts, source="test", received_at=datetime.now(UTC), reconstructed=True
+        )
+    with reach_database(None, home) as engine, engine.connect() as connection:
+        estimate = sa.text("SELECT reltuples FROM pg_class WHERE relname = 'odds'")
+        assert connection.scalar(estimate) == np.count_nonzero(~np.isnan(facts.price))

@@ -48,6 +48,7 @@ _SETTINGS: Final = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_wal_size": "4GB",
+    "random_page_cost": "1.1",  # laptops have no spinning disks
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
@@ -83,6 +84,11 @@ class EmbeddedPostgres:
     def version(self) -> int:
         """The server's major version."""
         return self._binaries.major
+
+    @property
+    def exists(self) -> bool:
+        """Whether the home has a server's data."""
+        return has_data(self.location)
 
     @property
     def running(self) -> bool:
@@ -134,6 +140,16 @@ class EmbeddedPostgres:
                 return False
             self._shut_down()
             return True
+
+    def wipe(self) -> None:
+        """Replace the database by an empty one.
+
+        Raises:
+            DatabaseUnavailableError: somebody is connected to it.
+        """
+        with self._administration() as connection:
+            connection.run(f"DROP DATABASE {DATABASE}")
+            connection.run(f"CREATE DATABASE {DATABASE}")
 
     def __enter__(self) -> Self:
         self.start()
@@ -246,14 +262,23 @@ class EmbeddedPostgres:
             raise DatabaseUnavailableError(f"{command[0]} failed: {self._complaint()}")
 
     def _ensure_database(self) -> None:
+        with self._administration() as connection:
+            if not connection.run("SELECT 1 FROM pg_database WHERE datname = :d", d=DATABASE):
+                connection.run(f"CREATE DATABASE {DATABASE}")
+
+    @contextlib.contextmanager
+    def _administration(self) -> Iterator[pg8000.native.Connection]:
         try:
             with contextlib.closing(
-                pg8000.native.Connection(USER, database="postgres", unix_sock=str(self._socket))
+                pg8000.native.Connection(
+                    USER, database="postgres", unix_sock=str(self._socket), ssl_context=False
+                )
             ) as connection:
-                if not connection.run("SELECT 1 FROM pg_database WHERE datname = :d", d=DATABASE):
-                    connection.run(f"CREATE DATABASE {DATABASE}")
+                yield connection
         except pg8000.native.Error as error:
-            raise DatabaseUnavailableError(f"PostgreSQL refuses: {self._complaint()}") from error
+            told = error.args[0]
+            reason = told["M"] if isinstance(told, dict) else told
+            raise DatabaseUnavailableError(f"PostgreSQL refuses: {reason}") from error
 
     def _shut_down(self) -> None:
         for moment in self._moments():

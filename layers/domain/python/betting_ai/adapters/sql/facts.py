@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -210,25 +210,28 @@ class SqlFactsRepository:
         there = events["id"][row] == odds["event_id"]
         row, odds = row[there], {name: column[there] for name, column in odds.items()}
         books, book = _indexed(odds["book_id"], self._names(Book.id, Book.code))
-        place = _packed(row, odds["market"], odds["line"], book)
-        order = np.lexsort((odds["quoted_at"], place))
-        place, quoted_at = place[order], odds["quoted_at"][order].astype(np.int64)
-        first = np.ones(len(order), np.bool_)
-        first[1:] = (place[1:] != place[:-1]) | (quoted_at[1:] != quoted_at[:-1])
-        price = np.full((int(first.sum()), 3), np.nan)
-        price[np.cumsum(first) - 1, odds["selection"][order].astype(np.int64)] = odds["price"][
-            order
-        ]
-        chosen = order[first]
-        return {
-            "books": books,
-            "quote_event": row[chosen].astype(np.int64),
-            "quote_book": book[chosen],
-            "quote_market": odds["market"][chosen].astype(np.int64),
-            "quote_line": odds["line"][chosen] / LINE_UNITS,
-            "quoted_at": quoted_at[first],
-            "price": price,
-        }
+        return {"books": books, **_pivoted(row, book, odds)}
+
+
+def _pivoted(row: Column, book: Ints, odds: Mapping[str, Column]) -> dict[str, Column]:
+    """Prices by selection become quotes, in canonical order."""
+    place = _packed(row, odds["market"], odds["line"], book)
+    order = np.lexsort((odds["quoted_at"], place))
+    place, quoted_at = place[order], odds["quoted_at"][order]
+    first = np.ones(len(order), np.bool_)
+    first[1:] = (place[1:] != place[:-1]) | (quoted_at[1:] != quoted_at[:-1])
+    quote, selection = np.cumsum(first) - 1, odds["selection"][order].astype(np.int64)
+    price = np.full((int(first.sum()), 3), np.nan)
+    price[quote, selection] = odds["price"][order]
+    chosen = order[first]
+    return {
+        "quote_event": row[chosen].astype(np.int64),
+        "quote_book": book[chosen],
+        "quote_market": odds["market"][chosen].astype(np.int64),
+        "quote_line": odds["line"][chosen] / LINE_UNITS,
+        "quoted_at": quoted_at[first].astype(np.int64),
+        "price": price,
+    }
 
 
 def _all_differ(facts: Facts) -> bool:
@@ -283,6 +286,11 @@ def _asked_for(query: FactsQuery) -> sa.ColumnElement[bool]:
     rules = [_known(Event, query)]
     if query.since is not None:
         rules.append(Event.day >= query.since)
+        # Says nothing new (a date begins somewhere on earth less than a day before it does in
+        # UTC), but lets the planner see how few events lie between two dates.
+        rules.append(
+            Event.kickoff >= datetime.combine(query.since, time(), UTC) - timedelta(days=1)
+        )
     if query.kickoff_before is not None:
         rules.append(Event.kickoff < query.kickoff_before)
     if query.leagues is not None:
@@ -346,6 +354,6 @@ def _indexed(keys: Column, names: Mapping[int, str]) -> tuple[tuple[str, ...], I
 
 
 def _packed(row: Column, market: Column, line: Column, book: Column) -> Ints:
-    """One number that sorts as (row, market, line, book) does; the parts are 16 bits at most."""
+    """One number that sorts as (row, market, line, book) does; room for 1,024 books."""
     packed = row.astype(np.int64) << 28 | market.astype(np.int64) << 26
     return packed | (line.astype(np.int64) + (1 << 15)) << 10 | book
