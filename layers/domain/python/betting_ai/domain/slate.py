@@ -273,16 +273,13 @@ class Selection:
 
 def shortfalls(candidate: Candidate, criteria: Criteria) -> tuple[Shortfall, ...]:
     """Every reason why a candidate cannot be a pick by itself; empty where it can."""
-    refusals = list(candidate.refusals)
-    if Stamp.UPPER_BOUND in candidate.stamps and Reason.NO_NAMED_BOOK not in refusals:
-        refusals.append(Reason.NO_NAMED_BOOK)
     gaps = (
         (Reason.LOW_CONFIDENCE, criteria.min_confidence - candidate.confidence),
         (Reason.LOW_EXPECTED_VALUE, criteria.min_expected_value - candidate.ev),
         (Reason.HIGH_RISK, candidate.risk - criteria.max_risk),
     )
     return (
-        *(Shortfall(reason) for reason in refusals),
+        *(Shortfall(reason) for reason in candidate.refusals),
         *(
             Shortfall(reason, None if math.isnan(gap) else gap)
             for reason, gap in gaps
@@ -331,19 +328,20 @@ class Rationale:
     Attributes:
         summary: one sentence.
         key_reasons: the facts that carry it.
-        value_analysis: the arithmetic, in words.
+        value_analysis: the arithmetic of the price, every book's price, and what would cancel
+            the pick; JSON-ready.
     """
 
     summary: str
     key_reasons: tuple[str, ...]
-    value_analysis: str
+    value_analysis: Mapping[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-ready data."""
         return {
             "summary": self.summary,
             "key_reasons": list(self.key_reasons),
-            "value_analysis": self.value_analysis,
+            "value_analysis": dict(self.value_analysis),
         }
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +47,7 @@ class Checkpoint:
         through: UTC day since the epoch up to and with which results are in it.
         spec_hash: of the spec that made it.
         digests: SHA-256 of each league season it was made of, as `History.chunk_digests` gives.
+        payloads: SHA-256 of the file that each league season was read from.
         history: the rows that later questions can still reach.
         state: ratings after ``through``.
     """
@@ -53,23 +55,25 @@ class Checkpoint:
     through: int
     spec_hash: str
     digests: dict[str, str]
+    payloads: dict[str, str]
     history: History
     state: RatingState
 
     @classmethod
-    def of(cls, history: History, spec: FeatureSpec) -> Checkpoint:
-        """Carry the ratings through a whole history and keep what later questions need."""
+    def of(cls, history: History, payloads: Mapping[str, str], spec: FeatureSpec) -> Checkpoint:
+        """Carry the ratings through a whole history and keep what later questions need.
+
+        Args:
+            history: all of the past.
+            payloads: ``"E0/2024"`` -> SHA-256 of the file it was read from.
+            spec: the constants.
+        """
         state = RatingState.empty(history.teams, history.leagues, spec)
         nobody = np.empty(0, dtype=np.int64)
         replay(history, state, nobody, nobody, nobody, nobody, spec)
-        through = state.through
-        return cls(
-            through,
-            spec.hash,
-            history.chunk_digests(),
-            _within_reach(history, through, spec),
-            state,
-        )
+        kept = _within_reach(history, state.through, spec)
+        digests = history.chunk_digests()
+        return cls(state.through, spec.hash, digests, dict(payloads), kept, state)
 
     def serves(self, as_of: int, spec: FeatureSpec, present: History) -> bool:
         """Whether it may stand in for the past.
@@ -86,6 +90,17 @@ class Checkpoint:
             self.digests.get(chunk) == digest for chunk, digest in covered.chunk_digests().items()
         )
 
+    def vouches_for(self, present: Mapping[tuple[str, int], Collection[str]]) -> bool:
+        """Whether seasons at hand were read from the very files that it was made of.
+
+        Args:
+            present: (league code, season) -> SHA-256 of the payloads that gave it matches.
+        """
+        return all(
+            set(payloads) == {self.payloads.get(f"{league}/{season}")}
+            for (league, season), payloads in present.items()
+        )
+
     def extended(self, newer: History) -> History:
         """Its rows and those of ``newer`` that became known after its last day."""
         return join(self.history, newer.where(newer.known_day > self.through))
@@ -97,6 +112,7 @@ class Checkpoint:
             "through": self.through,
             "spec_hash": self.spec_hash,
             "digests": self.digests,
+            "payloads": self.payloads,
             "leagues": self.history.leagues,
             "teams": self.history.teams,
         }
@@ -128,7 +144,9 @@ class Checkpoint:
                 )
         except (ValueError, KeyError, OSError) as error:
             raise ModelError(f"the feature checkpoint cannot be read: {error}") from None
-        return cls(head["through"], head["spec_hash"], head["digests"], history, state)
+        return cls(
+            head["through"], head["spec_hash"], head["digests"], head["payloads"], history, state
+        )
 
 
 def _within_reach(history: History, through: int, spec: FeatureSpec) -> History:

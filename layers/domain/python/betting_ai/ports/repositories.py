@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 
+from betting_ai.domain.slate import Slate
 from betting_ai.features.facts import Facts
 
 
@@ -59,6 +61,41 @@ class FactsRepository(Protocol):
     def load(self, query: FactsQuery) -> Facts:
         """The facts that were known at ``query.as_of``, in canonical order."""
         ...
+
+    def seasons(self, through: date) -> dict[tuple[str, int], frozenset[str]]:
+        """Which seasons have finished matches up to a day, and what they came from.
+
+        Returns:
+            (league code, season) -> SHA-256 of every payload that gave it matches.
+        """
+        ...
+
+
+class SlateRepository(Protocol):
+    """Published slates; append-only."""
+
+    def recommended(self, as_of: datetime) -> frozenset[str]:
+        """Slugs of events with a recommendation published at or before ``as_of``."""
+        ...
+
+    def add(self, slate: Slate, predictions: Sequence[Prediction]) -> None:
+        """Publish a slate with the predictions behind it; the same slate changes nothing."""
+        ...
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What one member said of one event.
+
+    Attributes:
+        event_id: the event's slug.
+        member: name of the member, or ``"ensemble"``, ``"pick_price"``, ``"market"``.
+        probabilities: home, draw, away.
+    """
+
+    event_id: str
+    member: str
+    probabilities: tuple[float, float, float]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from betting_ai.ports.repositories import (
     FactsRepository,
     IngestLog,
     ReviewQueue,
+    SlateRepository,
     TeamRepository,
 )
 
@@ -25,6 +26,9 @@ class UnitOfWork(Protocol):
 
     @property
     def ingest_log(self) -> IngestLog: ...  # noqa: D102
+
+    @property
+    def slates(self) -> SlateRepository: ...  # noqa: D102
 
     @property
     def review(self) -> ReviewQueue: ...  # noqa: D102

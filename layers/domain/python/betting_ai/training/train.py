@@ -8,7 +8,7 @@ import itertools
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -77,11 +77,14 @@ class TrainingPlan:
     spec: FeatureSpec = field(default_factory=FeatureSpec)
 
 
-def train(facts: Facts, plan: TrainingPlan, progress: Progress) -> dict[str, bytes]:
+def train(
+    facts: Facts, payloads: Mapping[str, str], plan: TrainingPlan, progress: Progress
+) -> dict[str, bytes]:
     """Train a vintage.
 
     Args:
         facts: matches, prices and results; what lies after ``plan.through`` is not looked at.
+        payloads: ``"E0/2024"`` -> SHA-256 of the season file it was read from.
         plan: how.
         progress: told of every step.
 
@@ -110,7 +113,7 @@ def train(facts: Facts, plan: TrainingPlan, progress: Progress) -> dict[str, byt
     graphs = _export(members, spec)
     parity = _check_parity(members, graphs, data)
     steps.done("export and parity")
-    files = graphs | {CHECKPOINT: Checkpoint.of(history, spec).to_bytes()}
+    files = graphs | {CHECKPOINT: Checkpoint.of(history, payloads, spec).to_bytes()}
     manifest = Manifest(
         market=MARKET,
         version=plan.through.isoformat(),

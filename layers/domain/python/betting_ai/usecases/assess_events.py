@@ -1,0 +1,156 @@
+"""What the product thinks of the events of a window: the shared heart of slates and predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+
+from betting_ai.features.build import Features, build
+from betting_ai.features.facts import Facts
+from betting_ai.features.history import SECONDS_A_DAY, History, summarise
+from betting_ai.features.market import market_view
+from betting_ai.features.offers import Offers, best_offers
+from betting_ai.features.ratings import RatingState
+from betting_ai.features.spec import FeatureSpec, column
+from betting_ai.models.ensemble import Judgement, judge
+from betting_ai.models.registry import Model, Registry
+from betting_ai.models.scorer import Scores
+from betting_ai.models.valuation import Evidence
+from betting_ai.ports.repositories import FactsQuery, FactsRepository
+
+
+@dataclass(frozen=True)
+class Window:
+    """Which events to assess.
+
+    Attributes:
+        as_of: aware instant; nothing known later is looked at.
+        hours: kick-offs after ``as_of`` and less than so many hours later.
+        leagues: league codes; empty for all.
+        bookmakers: book codes the bettor can use; empty for every named book but exchanges.
+        maximum_as_bound: let events without any named book show the market maximum, labelled.
+        allow_in_sample: where no model was trained before ``as_of``, use one that was not.
+        market: which market's models.
+        channel: which promoted models.
+    """
+
+    as_of: datetime
+    hours: float = 24.0
+    leagues: tuple[str, ...] = ()
+    bookmakers: tuple[str, ...] = ()
+    maximum_as_bound: bool = False
+    allow_in_sample: bool = False
+    market: str = "match_result"
+    channel: str = "stable"
+
+
+@dataclass(frozen=True, eq=False)
+class Assessment:
+    """``n`` events of a window, and everything computed of them.
+
+    Attributes:
+        facts: what was known.
+        model: what scored them.
+        features: matrix and market; its rows are the events, ascending.
+        scores: members' answers.
+        judgement: ``p`` and ``f``.
+        offers: prices that can be taken.
+        evidence: for the valuation of any price.
+        rebuilt: the model's checkpoint did not fit the history at hand, which was used instead.
+    """
+
+    facts: Facts
+    model: Model
+    features: Features
+    scores: Scores
+    judgement: Judgement
+    offers: Offers
+    evidence: Evidence
+    rebuilt: bool
+
+
+def assess(facts: FactsRepository, registry: Registry, window: Window) -> Assessment:
+    """Load what was known, build features, score, and find the best prices.
+
+    Raises:
+        NoModelBeforeError: every model has seen the day.
+        ModelError: an artifact cannot be used.
+    """
+    model = _model(registry, window, window.as_of)
+    known = _load(facts, window, _day_after(model))
+    rows = window_rows(known, window)
+    earliest = _earliest_cutoff(known, rows, window, model.manifest.spec)
+    if not model.in_sample and earliest // SECONDS_A_DAY <= model.checkpoint.through:
+        # Prices from before the model's last day of training need a model from before them.
+        model = _model(registry, window, datetime.fromtimestamp(earliest, UTC))
+        known = _load(facts, window, _day_after(model))
+        rows = window_rows(known, window)
+    spec, as_of = model.manifest.spec, _seconds(window.as_of)
+    history, state = _past(facts, known, model, window, earliest)
+    features = build(history, known, rows, np.full(len(rows), as_of), spec, state)
+    scores = model.scorer.score(features.matrix)
+    q = features.market.consensus
+    judgement = judge(q, scores.members, model.manifest)
+    offers = best_offers(features.market, known.books, window.bookmakers, window.maximum_as_bound)
+    lead = features.matrix[:, column("lead_hours")].astype(np.float64)
+    evidence = Evidence.of(judgement.pick, scores.members, features.market, offers, lead)
+    return Assessment(
+        known, model, features, scores, judgement, offers, evidence, rebuilt=state is None
+    )
+
+
+def window_rows(facts: Facts, window: Window) -> np.ndarray:
+    """Rows of the events that kick off inside the window, ascending."""
+    start = _seconds(window.as_of)
+    inside = (facts.kickoff > start) & (facts.kickoff < start + window.hours * 3_600)
+    if window.leagues:
+        wanted = np.array([code in window.leagues for code in facts.leagues], dtype=np.bool_)
+        inside &= wanted[facts.league] if len(facts.leagues) else False
+    return np.flatnonzero(inside)
+
+
+def _model(registry: Registry, window: Window, as_of: datetime) -> Model:
+    return registry.pick(window.market, window.channel, as_of, window.allow_in_sample)
+
+
+def _load(facts: FactsRepository, window: Window, since: date | None) -> Facts:
+    before = window.as_of + timedelta(hours=window.hours)
+    return facts.load(FactsQuery(window.as_of, since=since, kickoff_before=before))
+
+
+def _day_after(model: Model) -> date | None:
+    """The first day the checkpoint does not cover; everything where it cannot be used."""
+    if model.in_sample:
+        return None
+    return date(1970, 1, 1) + timedelta(days=model.checkpoint.through + 1)
+
+
+def _earliest_cutoff(facts: Facts, rows: np.ndarray, window: Window, spec: FeatureSpec) -> int:
+    """The oldest moment at which an event of the window is judged."""
+    as_of = _seconds(window.as_of)
+    newest = market_view(facts, rows, np.full(len(rows), as_of), spec).newest
+    return int(newest[newest >= 0].min(initial=as_of))
+
+
+def _past(
+    repository: FactsRepository, facts: Facts, model: Model, window: Window, earliest: int
+) -> tuple[History, RatingState | None]:
+    """The history, on top of the model's checkpoint wherever that changes nothing but time."""
+    spec, as_of = model.manifest.spec, _seconds(window.as_of)
+    recent = summarise(facts, as_of, spec)
+    if model.in_sample:
+        return recent, None
+    checkpoint = model.checkpoint
+    through = date(1970, 1, 1) + timedelta(days=checkpoint.through)
+    covered = repository.seasons(through)
+    if covered and not checkpoint.vouches_for(covered):
+        everything = summarise(_load(repository, window, None), as_of, spec)
+        if not checkpoint.serves(earliest, spec, everything):
+            return everything, None
+    return checkpoint.extended(recent), checkpoint.state
+
+
+def _seconds(instant: datetime) -> int:
+    return int(instant.timestamp())

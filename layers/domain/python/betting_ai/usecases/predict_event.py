@@ -1,0 +1,124 @@
+"""Predict one event: every model's probabilities, the market's, and what each price is worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from betting_ai.domain.markets import OUTCOMES
+from betting_ai.domain.slate import rfc3339
+from betting_ai.errors import NothingToDoError
+from betting_ai.models.manifest import MEMBERS
+from betting_ai.models.registry import Registry
+from betting_ai.models.valuation import value
+from betting_ai.ports.unit_of_work import UnitOfWorkFactory
+from betting_ai.usecases.assess_events import Assessment, Window, assess
+from betting_ai.usecases.select_top3 import names_of, slug_of
+
+
+@dataclass(frozen=True)
+class PredictEventCommand:
+    """What is asked for.
+
+    Attributes:
+        event_id: the event's slug.
+        window: seen when; its hours say how far ahead to look for the event.
+    """
+
+    event_id: str
+    window: Window
+
+
+@dataclass(frozen=True)
+class EventPrediction:
+    """One event, as JSON-ready data.
+
+    Attributes:
+        numbers: see `to_dict`.
+    """
+
+    numbers: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Event, probabilities by source, and the value of the best price of each selection."""
+        return self.numbers
+
+
+@dataclass(frozen=True)
+class PredictEvent:
+    """The use case; it writes nothing."""
+
+    units: UnitOfWorkFactory
+    registry: Registry
+
+    def __call__(self, command: PredictEventCommand) -> EventPrediction:
+        """The prediction.
+
+        Raises:
+            NothingToDoError: the event is not in the window, or has no usable price.
+        """
+        league = command.event_id.partition("-")[0].upper()
+        window = replace(command.window, leagues=(league,))
+        with self.units() as unit:
+            assessment = assess(unit.facts, self.registry, window)
+        count = len(assessment.features.market)
+        where = {slug_of(assessment, i): i for i in range(count)}
+        if command.event_id not in where:
+            known = ", ".join(sorted(where)[:3]) or "none in this league"
+            raise NothingToDoError(
+                f"no event {command.event_id!r} kicks off within {window.hours:g} hours of "
+                f"{rfc3339(window.as_of)}; known are, for example: {known}"
+            )
+        event = where[command.event_id]
+        if assessment.features.market.newest[event] < 0:
+            raise NothingToDoError(f"{command.event_id} has no usable price yet")
+        return EventPrediction(_describe(assessment, event, command))
+
+
+def _describe(assessment: Assessment, event: int, command: PredictEventCommand) -> dict[str, Any]:
+    market, offers = assessment.features.market, assessment.offers
+    manifest = assessment.model.manifest
+    worth = value(assessment.evidence, offers.price, manifest)
+    league, home, away = names_of(assessment, event)
+    sources = dict(zip(MEMBERS, assessment.scores.members, strict=True))
+
+    def triple(p: np.ndarray) -> dict[str, float | None]:
+        return {str(o): _number(p[event, k]) for k, o in enumerate(OUTCOMES)}
+
+    best = {}
+    for k, outcome in enumerate(OUTCOMES):
+        quote = offers.quote[event, k]
+        best[str(outcome)] = {
+            "bookmaker": assessment.facts.books[market.quote_book[quote]] if quote >= 0 else None,
+            "odds": _number(offers.price[event, k], 4),
+            "model_expected_value": _number(worth.model_ev[event, k]),
+            "expected_value": _number(worth.ev[event, k]),
+            "confidence_score": _number(worth.confidence[event, k], 4),
+            "risk_score": _number(worth.risk[event, k]),
+            "composite_score": _number(worth.composite[event, k]),
+            "wait_value": _number(assessment.scores.wait[event, k]),
+        }
+    row = market.rows[event]
+    return {
+        "event_id": command.event_id,
+        "event_name": f"{home} vs {away}",
+        "league": league,
+        "kickoff": rfc3339(datetime.fromtimestamp(int(assessment.facts.kickoff[row]), UTC)),
+        "as_of": rfc3339(command.window.as_of),
+        "prices_as_of": rfc3339(datetime.fromtimestamp(int(market.newest[event]), UTC)),
+        "pick_price": triple(assessment.judgement.pick),
+        "ensemble": triple(assessment.judgement.ensemble),
+        "market": triple(market.consensus),
+        "members": {name: triple(p) for name, p in sources.items()},
+        "best_prices": best,
+        "upper_bound": bool(offers.upper_bound[event]),
+        "model": manifest.version,
+        "trained_through": manifest.trained_through.isoformat(),
+    }
+
+
+def _number(number: float, places: int = 6) -> float | None:
+    return None if np.isnan(number) else round(float(number), places)

@@ -1,0 +1,205 @@
+"""Why a bet is on the slate, from what the models themselves do when a group of facts is hidden.
+
+Each group of features is replaced by its reference values (the training median) and the event is
+scored again through the same ONNX graph; how far the pick price falls is what the group carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import numpy as np
+
+from betting_ai.domain.markets import OUTCOMES, Outcome
+from betting_ai.domain.slate import Pick, Rationale, rfc3339
+from betting_ai.features.facts import Floats
+from betting_ai.features.spec import GROUPS, column
+from betting_ai.models.ensemble import judge
+from betting_ai.usecases.assess_events import Assessment
+
+UNEXPLAINED: Final = Rationale("", (), {})
+
+MOST_REASONS: Final = 4
+LEAST_EFFECT: Final = 0.0005
+"""A group that moves the probability by less than a twentieth of a point is not a reason."""
+
+_ANCHOR: Final = {"log_q_home", "log_q_draw", "log_q_away"}
+"""The consensus itself stays: every model stands on it."""
+
+
+def explain(assessment: Assessment, pick: Pick, event: int) -> Rationale:
+    """Summary, key reasons and the arithmetic of a pick.
+
+    Args:
+        assessment: where it comes from.
+        pick: without its rationale.
+        event: its row in the assessment.
+    """
+    candidate = pick.candidate
+    effects = group_effects(assessment, event, OUTCOMES.index(candidate.outcome))
+    words = _Words.of(assessment, pick, event)
+    ranked = sorted(effects.items(), key=lambda item: (-abs(item[1]), item[0]))
+    reasons = [words.price()]
+    for group, effect in ranked:
+        if abs(effect) >= LEAST_EFFECT and group in _SENTENCES:
+            reasons.append(words.effect(_SENTENCES[group](words), effect))
+    if len(reasons) == 1:
+        reasons.append(words.agreement())
+    return Rationale(
+        summary=words.summary(),
+        key_reasons=tuple(reasons[:MOST_REASONS]),
+        value_analysis=_value_analysis(assessment, pick, event, effects),
+    )
+
+
+def group_effects(assessment: Assessment, event: int, outcome: int) -> dict[str, float]:
+    """How much each group of features adds to the pick price of a selection.
+
+    Returns:
+        Group -> difference in probability between the full row and the row without the group.
+    """
+    manifest = assessment.model.manifest
+    row = assessment.features.matrix[event]
+    reference = np.array([np.nan if v is None else v for v in manifest.reference], dtype=np.float32)
+    hidden = np.tile(row, (len(GROUPS) + 1, 1))
+    for i, names in enumerate(GROUPS.values(), start=1):
+        at = [column(name) for name in names if name not in _ANCHOR]
+        hidden[i, at] = reference[at]
+    q = np.tile(assessment.features.market.consensus[event], (len(hidden), 1))
+    members = assessment.model.scorer.score(hidden).members
+    f = judge(q, members, manifest).pick[:, outcome]
+    return {name: float(f[0] - f[i]) for i, name in enumerate(GROUPS, start=1)}
+
+
+def _value_analysis(
+    assessment: Assessment, pick: Pick, event: int, effects: Mapping[str, float]
+) -> dict[str, Any]:
+    """The arithmetic, and what would cancel the pick; every number can be recomputed."""
+    candidate = pick.candidate
+    market, books = assessment.features.market, assessment.facts.books
+    k = OUTCOMES.index(candidate.outcome)
+    its = np.flatnonzero((market.quote_event == event) & market.named)
+    prices = {
+        books[market.quote_book[i]]: {
+            "odds": round(float(market.net[i, k]), 4),
+            "as_of": rfc3339(datetime.fromtimestamp(int(market.quoted_at[i]), UTC)),
+            "takeable": bool(market.takeable[i, k]),
+        }
+        for i in its[np.argsort(-market.net[its, k], kind="stable")]
+    }
+    return {
+        "fair_odds": round(candidate.fair_odds, 3),
+        "market_fair_odds": round(1.0 / candidate.q, 3),
+        "best_odds": float(candidate.price),
+        "best_bookmaker": candidate.bookmaker,
+        "upper_bound": bool(assessment.offers.upper_bound[event]),
+        "bet_until_odds": float(pick.bet_until),
+        "expires_at": rfc3339(pick.expires_at),
+        "model_expected_value": round(candidate.model_ev, 6),
+        "expected_value": round(candidate.ev, 6),
+        "market_average_odds": _or_none(market.average[event, k]),
+        "market_maximum_odds": _or_none(market.maximum[event, k]),
+        "prices": prices,
+        "effects": {name: round(effect, 6) for name, effect in effects.items()},
+        "cancels": [
+            f"the best price falls below {pick.bet_until}",
+            "a team sheet or news moves the market: the price is then not the one judged here",
+            f"it is later than {rfc3339(pick.expires_at)}",
+        ],
+        "timing": _TIMING[pick.advice],
+    }
+
+
+_TIMING: Final = {
+    "bet": "the price is worth more now than the option to wait for the close",
+    "wait": "waiting for the close is worth more than betting now",
+}
+
+
+@dataclass(frozen=True)
+class _Words:
+    """Puts one pick's numbers into sentences."""
+
+    pick: Pick
+    home: str
+    away: str
+    row: np.ndarray
+    members: Floats
+
+    @classmethod
+    def of(cls, assessment: Assessment, pick: Pick, event: int) -> _Words:
+        k = OUTCOMES.index(pick.candidate.outcome)
+        members = assessment.scores.members[:, event, k]
+        row = assessment.features.matrix[event]
+        return cls(pick, pick.candidate.home, pick.candidate.away, row, members)
+
+    def get(self, name: str) -> float:
+        return float(self.row[column(name)])
+
+    @property
+    def subject(self) -> str:
+        c = self.pick.candidate
+        return "the draw" if c.outcome is Outcome.DRAW else c.selection
+
+    def summary(self) -> str:
+        c = self.pick.candidate
+        return (
+            f"{self.subject[0].upper()}{self.subject[1:]} at {c.price} with {c.bookmaker}: we make "
+            f"it {c.f:.1%} (fair {c.fair_odds:.2f}), so the price is worth {c.ev:+.1%} and has a "
+            f"{c.confidence:.0f} % chance to beat the closing price."
+        )
+
+    def price(self) -> str:
+        c = self.pick.candidate
+        edge = c.q * float(c.price) - 1.0
+        relation = "above" if edge >= 0 else "below"
+        return (
+            f"{c.bookmaker}'s {c.price} is {abs(edge):.1%} {relation} the books' own consensus "
+            f"of {1 / c.q:.2f}"
+        )
+
+    def agreement(self) -> str:
+        c = self.pick.candidate
+        low, high = np.nanmin(self.members), np.nanmax(self.members)
+        return (
+            f"All four models put {self.subject} between {low:.1%} and {high:.1%}, near {c.f:.1%}"
+        )
+
+    def effect(self, sentence: str, effect: float) -> str:
+        direction = "for" if effect > 0 else "against"
+        return f"{sentence} ({abs(100 * effect):.1f} points {direction} {self.subject})"
+
+    def pair(self, name: str, shape: str = "{:.1f}") -> str:
+        """Home and away value of a feature, in words."""
+        values = [self.get(f"{side}_{name}") for side in ("home", "away")]
+        texts = ["unknown" if np.isnan(v) else shape.format(v) for v in values]
+        return f"{self.home} {texts[0]}, {self.away} {texts[1]}"
+
+
+_SENTENCES: Final[dict[str, Callable[[_Words], str]]] = {
+    "market": lambda w: "How the books differ from each other, and what goals lines imply",
+    "price_movement": lambda w: "Prices have moved since they were first seen",
+    "form": lambda w: f"Points a match over the last five: {w.pair('points_5')}",
+    "past_prices": lambda w: (
+        "How prices of their last twenty matches moved up to kick-off: "
+        + w.pair("move_20", "{:+.1%}")
+    ),
+    "team_statistics": lambda w: f"Shots a match, last ten: {w.pair('shots_for_10', '{:.0f}')}",
+    "venue": lambda w: f"Points a match at this ground: {w.pair('venue_points_10')}",
+    "head_to_head": lambda w: f"{w.get('meetings'):.0f} meetings in five years",
+    "ratings": lambda w: (
+        f"Ratings: Elo {w.get('elo_difference'):+.0f} for {w.home}; past prices would have made "
+        f"the match {abs(w.get('market_rating_gap')):.2f} log-odds "
+        f"{'more' if w.get('market_rating_gap') > 0 else 'less'} in its favour than today's"
+    ),
+    "rest": lambda w: f"Days of rest: {w.pair('rest_days', '{:.0f}')}",
+    "season": lambda w: f"Matches played this season: {w.pair('matches_played', '{:.0f}')}",
+    "lead_time": lambda w: f"{w.get('lead_hours'):.0f} hours from these prices to kick-off",
+}
+
+
+def _or_none(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

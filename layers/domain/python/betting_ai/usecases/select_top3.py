@@ -1,0 +1,298 @@
+"""Select the at most three bets of the next hours, with reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+import numpy as np
+
+from betting_ai.domain.events import event_slug
+from betting_ai.domain.leagues import LEAGUES
+from betting_ai.domain.markets import OUTCOMES, Outcome
+from betting_ai.domain.slate import (
+    Candidate,
+    Criteria,
+    NearMiss,
+    Pick,
+    Reason,
+    Selection,
+    Shortfall,
+    Slate,
+    Stamp,
+    select,
+)
+from betting_ai.domain.staking import ProposedBet, plan_stakes
+from betting_ai.domain.value import bet_until_price
+from betting_ai.errors import InvalidInputError, NothingToDoError
+from betting_ai.features.facts import Bools, Floats
+from betting_ai.models.manifest import MEMBERS
+from betting_ai.models.registry import Registry
+from betting_ai.models.valuation import Valuation, value
+from betting_ai.ports.repositories import Prediction
+from betting_ai.ports.unit_of_work import UnitOfWorkFactory
+from betting_ai.usecases.assess_events import Assessment, Window, assess
+from betting_ai.usecases.rationale import UNEXPLAINED, explain
+
+SNAPSHOT_AGE: Final = timedelta(hours=100)
+"""A price from a snapshot feed (season files, fixtures) older than this is stale."""
+
+
+@dataclass(frozen=True)
+class SelectTop3Command:
+    """What is asked for.
+
+    Attributes:
+        window: which events, seen when.
+        criteria: what a pick must reach.
+        bankroll: above 0.
+        data_sources: where the facts came from, as shown on the slate.
+        publish: store the slate; events recommended before are then passed over.
+        explain: give reasons in words (a backtest does without).
+    """
+
+    window: Window
+    criteria: Criteria
+    bankroll: Decimal
+    data_sources: tuple[str, ...] = ()
+    publish: bool = False
+    explain: bool = True
+
+
+@dataclass(frozen=True)
+class SelectTop3:
+    """The use case; one unit of work."""
+
+    units: UnitOfWorkFactory
+    registry: Registry
+
+    def __call__(self, command: SelectTop3Command) -> Slate:
+        """The slate.
+
+        Raises:
+            InvalidInputError: a bankroll or a window that cannot be.
+            NothingToDoError: no events are known around this time.
+            NoModelBeforeError: every model has seen the day.
+        """
+        _check(command)
+        with self.units() as unit:
+            assessment = assess(unit.facts, self.registry, command.window)
+            if not len(assessment.facts):
+                raise NothingToDoError(
+                    f"nothing is known of {command.window.as_of:%Y-%m-%d} or the season before it; "
+                    "ingest the season's files first"
+                )
+            before = (
+                unit.slates.recommended(command.window.as_of) if command.publish else frozenset()
+            )
+            slate = choose(assessment, command, before)
+            if command.publish:
+                unit.slates.add(slate, predictions(assessment))
+                unit.commit()
+        return slate
+
+
+def choose(
+    assessment: Assessment, command: SelectTop3Command, before: frozenset[str] = frozenset()
+) -> Slate:
+    """The slate of an assessed window.
+
+    Args:
+        assessment: what is thought of the events.
+        command: criteria and bankroll.
+        before: slugs of events that were recommended already.
+    """
+    manifest, market = assessment.model.manifest, assessment.features.market
+    valuation = value(assessment.evidence, assessment.offers.price, manifest)
+    found = _candidates(assessment, valuation, command, before)
+    chosen = select(found, command.criteria)
+    picks, unstaked = _picks(assessment, command, chosen)
+    return Slate(
+        as_of=command.window.as_of,
+        window_hours=command.window.hours,
+        criteria=command.criteria,
+        events_considered=len(market),
+        events_priced=int((market.newest >= 0).sum()),
+        picks=picks,
+        near_misses=(*unstaked, *chosen.near_misses)[:3],
+        data_sources=command.data_sources,
+        model=manifest.version,
+        trained_through=manifest.trained_through.isoformat(),
+        stamps=_slate_stamps(assessment, command.window.as_of),
+    )
+
+
+def predictions(assessment: Assessment) -> list[Prediction]:
+    """Every member's answer for every priced event."""
+    answers = dict(zip(MEMBERS, assessment.scores.members, strict=True)) | {
+        "ensemble": assessment.judgement.ensemble,
+        "pick_price": assessment.judgement.pick,
+        "market": assessment.features.market.consensus,
+    }
+    return [
+        Prediction(slug_of(assessment, i), name, (float(p[i, 0]), float(p[i, 1]), float(p[i, 2])))
+        for i in np.flatnonzero(assessment.features.market.newest >= 0).tolist()
+        for name, p in answers.items()
+    ]
+
+
+def names_of(assessment: Assessment, event: int) -> tuple[str, str, str]:
+    """(league code, home, away) of one of the assessed events."""
+    facts, row = assessment.facts, assessment.features.market.rows[event]
+    home, away = (facts.teams[side[row]].partition(":")[2] for side in (facts.home, facts.away))
+    return facts.leagues[facts.league[row]], home, away
+
+
+def slug_of(assessment: Assessment, event: int) -> str:
+    """The slug of one of the assessed events."""
+    league, home, away = names_of(assessment, event)
+    row = assessment.features.market.rows[event]
+    day = np.datetime64(int(assessment.facts.day[row]), "D")
+    return event_slug(league, str(day), home, away)
+
+
+def _check(command: SelectTop3Command) -> None:
+    if not (command.bankroll.is_finite() and command.bankroll > 0):
+        raise InvalidInputError("the bankroll must be above 0")
+    if not 0 < command.window.hours <= 24 * 14:
+        raise InvalidInputError("the window must be above 0 hours and at most two weeks")
+
+
+def _candidates(
+    assessment: Assessment,
+    valuation: Valuation,
+    command: SelectTop3Command,
+    before: frozenset[str],
+) -> list[Candidate]:
+    """One candidate per selection that has a price to take."""
+    market, offers = assessment.features.market, assessment.offers
+    books = assessment.facts.books
+    found = []
+    for event, k in np.argwhere(offers.quote >= 0).tolist():
+        league, home, away = names_of(assessment, event)
+        slug = slug_of(assessment, event)
+        quote = offers.quote[event, k]
+        stamps, refusals = [], []
+        quoted_at = datetime.fromtimestamp(int(market.quoted_at[quote]), UTC)
+        if command.window.as_of - quoted_at > SNAPSHOT_AGE:
+            refusals.append(Reason.STALE_PRICE)
+        if slug in before:
+            refusals.append(Reason.ALREADY_RECOMMENDED)
+        if assessment.model.manifest.market_only:
+            stamps.append(Stamp.MARKET_ONLY)
+        if offers.upper_bound[event]:
+            stamps.append(Stamp.UPPER_BOUND)
+        if assessment.features.lead_clamped[event]:
+            stamps.append(Stamp.LEAD_TIME_CLAMPED)
+        numbers = {
+            name: float(getattr(valuation, name)[event, k])
+            for name in (
+                "model_ev", "ev", "ev_lower", "ev_se", "confidence", "risk", "rar", "composite",
+            )
+        }  # fmt: skip
+        found.append(
+            Candidate(
+                event_id=slug,
+                home=home,
+                away=away,
+                league=LEAGUES[league].name if league in LEAGUES else league,
+                kickoff=_instant(assessment, event),
+                outcome=OUTCOMES[k],
+                bookmaker=books[market.quote_book[quote]],
+                price=_decimal(offers.price[event, k]),
+                q=float(market.consensus[event, k]),
+                f=float(assessment.judgement.pick[event, k]),
+                p=float(assessment.judgement.ensemble[event, k]),
+                members={
+                    name: float(assessment.scores.members[m, event, k])
+                    for m, name in enumerate(MEMBERS)
+                },
+                prices_as_of=quoted_at,
+                stamps=tuple(stamps),
+                refusals=tuple(refusals),
+                **numbers,
+            )
+        )
+    return found
+
+
+def _picks(
+    assessment: Assessment, command: SelectTop3Command, chosen: Selection
+) -> tuple[tuple[Pick, ...], tuple[NearMiss, ...]]:
+    """Stakes, limits and reasons for the chosen; those without a stake become near misses."""
+    plan = plan_stakes(
+        [ProposedBet(c.event_id, c.price, c.ev, c.ev_se) for c in chosen.picks], command.bankroll
+    )
+    where = {slug_of(assessment, i): i for i in range(len(assessment.features.market))}
+    picks: list[Pick] = []
+    unstaked: list[NearMiss] = []
+    for candidate, stake in zip(chosen.picks, plan.stakes, strict=True):
+        if stake.reason is not None and candidate.ev > 0.0:
+            unstaked.append(NearMiss(candidate, (Shortfall(stake.reason),)))
+            continue
+        event, k = where[candidate.event_id], OUTCOMES.index(candidate.outcome)
+        pick = Pick(
+            rank=len(picks) + 1,
+            candidate=candidate,
+            stake=stake.amount,
+            bet_until=_bet_until(assessment, command.criteria, event, k, candidate.price),
+            expires_at=min(candidate.kickoff, candidate.prices_as_of + SNAPSHOT_AGE),
+            model_version=assessment.model.manifest.version,
+            advice=_advice(assessment, event, candidate.outcome, float(candidate.price)),
+            rationale=UNEXPLAINED,
+        )
+        if command.explain:
+            pick = replace(pick, rationale=explain(assessment, pick, event))
+        picks.append(pick)
+    return tuple(picks), tuple(unstaked)
+
+
+def _bet_until(
+    assessment: Assessment, criteria: Criteria, event: int, k: int, price: Decimal
+) -> Decimal:
+    """Lowest price at which the pick meets the criteria; EV and confidence move with the price."""
+    evidence = assessment.evidence.at(event, k)
+
+    def meets(prices: Floats) -> Bools:
+        worth = value(evidence, prices[None, :], assessment.model.manifest)
+        met: Bools = criteria.met(worth.confidence, worth.ev, worth.risk)[0]
+        return met
+
+    lowest = bet_until_price(price, meets)
+    return price if lowest is None else lowest
+
+
+def _advice(assessment: Assessment, event: int, outcome: Outcome, price: float) -> str:
+    """Deep RL's own decision: wait when waiting is worth more than betting now."""
+    k = OUTCOMES.index(outcome)
+    p = assessment.scores.members[MEMBERS.index("deep_rl"), event, k]
+    wait = assessment.scores.wait[event, k]
+    return "wait" if p * price - 1.0 < wait else "bet"
+
+
+def _slate_stamps(assessment: Assessment, as_of: datetime) -> tuple[Stamp, ...]:
+    manifest = assessment.model.manifest
+    stamps = []
+    if assessment.model.in_sample:
+        stamps.append(Stamp.IN_SAMPLE)
+    if as_of.date() <= manifest.tuned_through:
+        stamps.append(Stamp.TUNED_ON)
+    if manifest.market_only:
+        stamps.append(Stamp.MARKET_ONLY)
+    if bool(assessment.offers.upper_bound.any()):
+        stamps.append(Stamp.UPPER_BOUND)
+    return tuple(stamps)
+
+
+def _instant(assessment: Assessment, event: int) -> datetime:
+    row = assessment.features.market.rows[event]
+    return datetime.fromtimestamp(int(assessment.facts.kickoff[row]), UTC)
+
+
+def _decimal(price: float) -> Decimal:
+    """A price as stored: at most four places, no trailing zeros beyond the second."""
+    exact = Decimal(repr(round(float(price), 4)))
+    places = -int(exact.normalize().as_tuple().exponent)
+    return exact.quantize(Decimal(1).scaleb(-max(2, places)))
