@@ -22,6 +22,7 @@ from betting_ai.features.history import SECONDS_A_DAY, History, positions, stat
 from betting_ai.features.market import (
     MarketView,
     first_quotes,
+    heard_books,
     latest_quotes,
     market_view,
     per_event,
@@ -112,7 +113,8 @@ def market_columns(facts: Facts, market: MarketView) -> Columns:
     """The match-result market: consensus, prices on offer against it, disagreement."""
     n = len(market)
     q = market.consensus
-    best, _, second = best_two(np.where(market.takeable, market.net, 0.0), market.quote_event, n)
+    open_to_all = market.takeable & market.heard[:, None]
+    best, _, second = best_two(np.where(open_to_all, market.net, 0.0), market.quote_event, n)
     top = np.where(np.isnan(market.maximum), best, market.maximum)
     average_fair = fair_probabilities(market.average)
     for k, selection in enumerate(SELECTIONS):
@@ -123,9 +125,8 @@ def market_columns(facts: Facts, market: MarketView) -> Columns:
         yield f"edge_top_{selection}", np.log(top[:, k]) + log_q
         yield f"average_lean_{selection}", np.log(average_fair[:, k]) - log_q
         yield f"dispersion_{selection}", market.dispersion[:, k] / q[:, k]
-    named = market.named & ~np.isnan(market.fair[:, 0])
-    event = market.quote_event[named]
-    margin = (1.0 / market.gross[named]).sum(axis=1) - 1.0
+    event = market.quote_event[market.heard]
+    margin = (1.0 / market.gross[market.heard]).sum(axis=1) - 1.0
     count = np.bincount(event, minlength=n)
     lowest = per_event(np.minimum, margin, event, n, np.inf)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -142,8 +143,11 @@ def _goal_markets(facts: Facts, market: MarketView, cutoff: Ints) -> Columns:
     limit[market.rows] = cutoff
     local = np.full(len(facts), -1, dtype=np.int64)
     local[market.rows] = np.arange(len(market))
+    average = np.array([name == MARKET_AVERAGE for name in facts.books], dtype=np.bool_)
+    speaks = heard_books(facts.books) | average
     for kind, stem in ((Market.TOTALS, "over_2_5"), (Market.HANDICAP, "handicap")):
         rows = latest_quotes(facts, kind, limit)
+        rows = rows[speaks[facts.quote_book[rows]]]
         if kind is Market.TOTALS:
             rows = rows[facts.quote_line[rows] == 2.5]
         event = local[facts.quote_event[rows]]

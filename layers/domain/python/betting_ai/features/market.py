@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     from betting_ai.features.spec import FeatureSpec
 
 SHARP_BOOK: Final = "PS"
-"""The book whose closing price stands in for the market where no average close was kept."""
+"""The book whose closing price stands in for the market where no average close was kept.
+
+Its prices before kick-off can be taken like any other book's, but they are neither part of the
+consensus nor of a feature: it is leaving the feeds, and models taught with it are lost without it.
+"""
 
 CLOSING_WINDOW: Final = 1_800
 """Seconds before kick-off in which a last price counts as a close."""
@@ -40,9 +44,9 @@ class MarketView:
         rows: (n,) rows of the events in the facts.
         consensus: (n, 3) the fair probabilities ``q``; NaN where no usable price stood.
         newest: (n,) seconds since the epoch of the newest price used; -1 where there is none.
-        dispersion: (n, 3) population standard deviation over named books of their fair
+        dispersion: (n, 3) population standard deviation over the books heard of their fair
             probabilities; NaN with fewer than two books.
-        books: (n,) number of named books.
+        books: (n,) number of books heard.
         maximum: (n, 3) market-maximum prices, NaN where the feed has none.
         average: (n, 3) market-average prices, NaN where the feed has none.
         quote_event: (k,) row of the view.
@@ -52,6 +56,7 @@ class MarketView:
         net: (k, 3) decimal odds after commission.
         fair: (k, 3) each quote's own fair probabilities.
         named: (k,) a book one can bet at (no average, no maximum).
+        heard: (k,) a named book whose opinion counts: not the sharp one.
         takeable: (k, 3) a price of a named book that is neither stale nor mistyped by the guard.
     """
 
@@ -69,6 +74,7 @@ class MarketView:
     net: Floats
     fair: Floats
     named: Bools
+    heard: Bools
     takeable: Bools
 
     def __len__(self) -> int:
@@ -120,7 +126,7 @@ def pooled(
     """Log pool of each event's quotes, weighted by the role of their book.
 
     The named books share one weight however many they are; a market average counts as one source, a
-    market maximum not at all unless the event has nothing else.
+    market maximum and the sharp book not at all unless the event has nothing else.
 
     Args:
         fair: (k, s) fair probabilities, NaN rows are left out.
@@ -135,13 +141,13 @@ def pooled(
     """
     usable = ~np.isnan(fair[:, 0])
     role = _roles(facts.books)[book]
-    weight = np.array([spec.pool_sharp, spec.pool_average, spec.pool_named, 0.0])[role] * usable
+    weight = np.array([0.0, spec.pool_average, spec.pool_named, 0.0])[role] * usable
     named = (role == _NAMED) & usable
     crowd = per_event(np.add, named.astype(np.int64), event, count, 0)
     share = np.where(named, weight / np.maximum(crowd, 1)[event], weight)
     total = per_event(np.add, share, event, count, 0.0)
     if (alone := total == 0.0).any():
-        share = np.where(alone[event] & usable & (role == _MAXIMUM), 1.0, share)
+        share = np.where(alone[event] & usable, 1.0, share)
         total = per_event(np.add, share, event, count, 0.0)
     pool = np.empty((count, fair.shape[1]))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -154,6 +160,11 @@ def pooled(
 
 
 _SHARP, _AVERAGE, _NAMED, _MAXIMUM = range(4)
+
+
+def heard_books(books: tuple[str, ...]) -> Bools:
+    """Which books' opinions count beside the average: named ones but the sharp one."""
+    return _roles(books) == _NAMED
 
 
 def _roles(books: tuple[str, ...]) -> Ints:
@@ -253,7 +264,8 @@ def market_view(facts: Facts, rows: Ints, as_of: Ints, spec: FeatureSpec) -> Mar
     usable = ~np.isnan(fair[:, 0])
     takeable = (named & usable)[:, None] & is_takeable(net, maximum[event], average[event])
     stamps = np.where(usable, facts.quoted_at[quotes], -1)
-    books, dispersion = _dispersion(fair, event, named & usable, count)
+    heard = (role == _NAMED) & usable
+    books, dispersion = _dispersion(fair, event, heard, count)
     return MarketView(
         rows=rows,
         consensus=pooled(fair, event, book, facts, count, spec),
@@ -269,6 +281,7 @@ def market_view(facts: Facts, rows: Ints, as_of: Ints, spec: FeatureSpec) -> Mar
         net=net,
         fair=fair,
         named=named,
+        heard=heard,
         takeable=takeable,
     )
 

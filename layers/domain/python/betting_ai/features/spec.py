@@ -65,9 +65,8 @@ class FeatureSpec:
     """Constants of the feature builder.
 
     Attributes:
-        pool_sharp: weight of the sharp book in the consensus.
-        pool_average: weight of the market average.
-        pool_named: weight shared by all other named books.
+        pool_average: weight of the market average in the consensus.
+        pool_named: weight shared by the named books.
         elo_start, elo_home, elo_k, elo_tier: start, home advantage, step, points a tier is worth.
         pi_lambda, pi_gamma, pi_c: learning rates of the pi ratings.
         goals_home, goals_away: a new league's goals a match.
@@ -85,7 +84,6 @@ class FeatureSpec:
         lead_hours: range of lead time seen in training; outside it is clamped and said so.
     """
 
-    pool_sharp: float = 1.0
     pool_average: float = 1.0
     pool_named: float = 1.0
     elo_start: float = 1500.0
@@ -113,7 +111,7 @@ class FeatureSpec:
     drift_cap_days: float = 120.0
     meetings_window: int = 8
     meetings_days: int = 1826
-    lead_hours: tuple[float, float] = (1.0, 110.0)
+    lead_hours: tuple[float, float] = (1.0, 80.0)
     names: tuple[str, ...] = field(default=NAMES, repr=False)
 
     @property

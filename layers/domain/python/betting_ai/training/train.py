@@ -161,14 +161,13 @@ def _with_pool_weights(facts: Facts, spec: FeatureSpec, before: int) -> FeatureS
     if not known.any():
         return spec
     best: tuple[float, FeatureSpec] | None = None
-    for sharp in (0.0, 0.5, 1.0, 2.0):
-        for named in (0.5, 1.0, 2.0):
-            option = replace(spec, pool_sharp=sharp, pool_named=named)
-            q = consensus_before_kickoff(part, option)
-            both = known & ~np.isnan(q[:, 0])
-            loss = float(cross_entropy(close[both], q[both]).mean())
-            if best is None or loss < best[0]:
-                best = loss, option
+    for named in (0.0, 0.25, 0.5, 1.0, 2.0, 4.0):
+        option = replace(spec, pool_named=named)
+        q = consensus_before_kickoff(part, option)
+        both = known & ~np.isnan(q[:, 0])
+        loss = float(cross_entropy(close[both], q[both]).mean())
+        if best is None or loss < best[0]:
+            best = loss, option
     assert best is not None  # noqa: S101
     return best[1]
 
