@@ -164,7 +164,8 @@ _SHARP, _AVERAGE, _NAMED, _MAXIMUM = range(4)
 
 def heard_books(books: tuple[str, ...]) -> Bools:
     """Which books' opinions count beside the average: named ones but the sharp one."""
-    return _roles(books) == _NAMED
+    named: Bools = _roles(books) == _NAMED
+    return named
 
 
 def _roles(books: tuple[str, ...]) -> Ints:
