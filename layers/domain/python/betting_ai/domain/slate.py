@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -401,6 +401,7 @@ class Slate:
         model: name of the model; None where the market stood alone.
         trained_through: last day the model was trained on.
         stamps: caveats on the whole slate.
+        refused: how many prices or events were not judged at all, by reason.
     """
 
     as_of: datetime
@@ -414,6 +415,7 @@ class Slate:
     model: str | None
     trained_through: str | None
     stamps: tuple[Stamp, ...] = ()
+    refused: Mapping[Reason, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-ready data."""
@@ -429,6 +431,7 @@ class Slate:
             "model": self.model,
             "trained_through": self.trained_through,
             "stamps": [str(stamp) for stamp in self.stamps],
+            "refused": {str(reason): count for reason, count in self.refused.items()},
         }
 
 

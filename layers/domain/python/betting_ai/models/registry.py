@@ -46,10 +46,19 @@ class Registry:
             ModelError: the list of channels cannot be read or has none of this name.
         """
         try:
-            channels = json.loads(self.store.read(CHANNELS))
-            return sorted(channels[market][channel])
+            return sorted(self.channels(market)[channel])
         except KeyError:
             raise ModelMissingError(f"no model was promoted to {market}/{channel}") from None
+
+    def channels(self, market: str) -> dict[str, list[str]]:
+        """Every channel's versions.
+
+        Raises:
+            ModelError: the list of channels cannot be read.
+        """
+        try:
+            channels = json.loads(self.store.read(CHANNELS)).get(market, {})
+            return {str(name): [str(v) for v in versions] for name, versions in channels.items()}
         except (ValueError, TypeError, AttributeError) as error:
             raise ModelError(f"{CHANNELS} cannot be read: {error}") from None
 
@@ -71,16 +80,23 @@ class Registry:
         Raises:
             NoModelBeforeError: every promoted model has seen the day.
         """
+        manifest, in_sample = self.choose(market, channel, as_of, allow_in_sample)
+        return self.load(manifest, in_sample)
+
+    def choose(
+        self, market: str, channel: str, as_of: datetime, allow_in_sample: bool = False
+    ) -> tuple[Manifest, bool]:
+        """As `pick`, without loading it: the manifest, and whether the model has seen the day."""
         manifests = [self.manifest(market, v) for v in self.versions(market, channel)]
         if not manifests:
             raise ModelMissingError(f"no model was promoted to {market}/{channel}")
         manifests.sort(key=lambda m: (m.trained_through, m.version))
         unseen = [m for m in manifests if _end_of(m) <= as_of]
         if unseen:
-            return self.load(unseen[-1])
+            return unseen[-1], False
         first = manifests[0]
         if allow_in_sample:
-            return self.load(first, in_sample=True)
+            return first, True
         raise NoModelBeforeError(
             f"no model was trained before {as_of:%Y-%m-%d}: the first was trained through "
             f"{first.trained_through}; ask for a later day, or pass --allow-in-sample to see a "
@@ -94,13 +110,22 @@ class Registry:
             ModelMissingError: a file is not there.
             ModelChecksumError: a file is not the one the manifest names.
         """
+        scorer = Scorer(self.file(manifest, ENSEMBLE))
+        return Model(manifest, scorer, self.checkpoint(manifest), in_sample)
 
-        def read(name: str) -> bytes:
-            path = f"{manifest.market}/{manifest.version}/{name}"
-            return manifest.checked(name, self.store.read(path))
+    def checkpoint(self, manifest: Manifest) -> Checkpoint:
+        """The past that a model brings along."""
+        return Checkpoint.from_bytes(self.file(manifest, CHECKPOINT))
 
-        checkpoint = Checkpoint.from_bytes(read(CHECKPOINT))
-        return Model(manifest, Scorer(read(ENSEMBLE)), checkpoint, in_sample)
+    def file(self, manifest: Manifest, name: str) -> bytes:
+        """One file of a model, checked.
+
+        Raises:
+            ModelMissingError: it is not there.
+            ModelChecksumError: it is not the one the manifest names.
+        """
+        path = f"{manifest.market}/{manifest.version}/{name}"
+        return manifest.checked(name, self.store.read(path))
 
 
 def _end_of(manifest: Manifest) -> datetime:

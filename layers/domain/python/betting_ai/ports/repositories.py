@@ -117,6 +117,8 @@ class IngestEntry:
         stored: what the database gained.
         stages: seconds and counts per stage (read, clean, resolve, normalise, store).
         error: the one clear line, when refused.
+        league: league code, for payloads of one league.
+        season: year in which the season began, for payloads of one season.
     """
 
     source: str
@@ -133,6 +135,8 @@ class IngestEntry:
     stored: StoredCounts = field(default_factory=StoredCounts)
     stages: dict[str, float] = field(default_factory=dict)
     error: str | None = None
+    league: str | None = None
+    season: int | None = None
 
 
 class IngestLog(Protocol):

@@ -96,6 +96,8 @@ class IngestRaw:
             sha256=payload.sha256,
             received_at=payload.received_at,
             status=UNCHANGED,
+            league=payload.league,
+            season=payload.season,
         )
         with self.units() as unit:
             seen = unit.ingest_log.seen(payload.source, payload.name, entry.sha256)

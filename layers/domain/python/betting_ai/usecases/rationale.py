@@ -44,8 +44,9 @@ def explain(assessment: Assessment, pick: Pick, event: int) -> Rationale:
     ranked = sorted(effects.items(), key=lambda item: (-abs(item[1]), item[0]))
     reasons = [words.price()]
     for group, effect in ranked:
-        if abs(effect) >= LEAST_EFFECT and group in _SENTENCES:
-            reasons.append(words.effect(_SENTENCES[group](words), effect))
+        sentence = _SENTENCES[group](words)
+        if sentence is not None and abs(effect) >= LEAST_EFFECT:
+            reasons.append(words.effect(sentence, effect))
     if len(reasons) == 1:
         reasons.append(words.agreement())
     return Rationale(
@@ -172,31 +173,49 @@ class _Words:
         direction = "for" if effect > 0 else "against"
         return f"{sentence} ({abs(100 * effect):.1f} points {direction} {self.subject})"
 
-    def pair(self, name: str, shape: str = "{:.1f}") -> str:
-        """Home and away value of a feature, in words."""
+    def pair(self, lead: str, name: str, shape: str = "{:.1f}") -> str | None:
+        """A sentence with the home and the away value of a feature; None where one is unknown."""
         values = [self.get(f"{side}_{name}") for side in ("home", "away")]
-        texts = ["unknown" if np.isnan(v) else shape.format(v) for v in values]
-        return f"{self.home} {texts[0]}, {self.away} {texts[1]}"
+        if np.isnan(values).any():
+            return None
+        home, away = (shape.format(value) for value in values)
+        return f"{lead}: {self.home} {home}, {self.away} {away}"
+
+    def ratings(self) -> str | None:
+        """What past prices and results would have made of the match."""
+        gap, elo = self.get("market_rating_gap"), self.get("elo_difference")
+        if np.isnan(gap):
+            return None
+        favoured = self.home if gap > 0 else self.away
+        return (
+            f"Past prices rate {favoured} higher than today's do, by {abs(gap):.2f} in log-odds; "
+            f"Elo difference {elo:+.0f} for {self.home}"
+        )
+
+    def meetings(self) -> str | None:
+        """Meetings of the last five years."""
+        number = self.get("meetings")
+        if not number > 0:
+            return None
+        goals = self.get("meeting_goal_difference")
+        return f"{number:.0f} recent meetings, {goals:+.1f} goals a match for {self.home}"
 
 
-_SENTENCES: Final[dict[str, Callable[[_Words], str]]] = {
-    "market": lambda w: "How the books differ from each other, and what goals lines imply",
+_SENTENCES: Final[dict[str, Callable[[_Words], str | None]]] = {
+    "market": lambda w: "How the books differ from each other, and what their goal lines imply",
     "price_movement": lambda w: "Prices have moved since they were first seen",
-    "form": lambda w: f"Points a match over the last five: {w.pair('points_5')}",
-    "past_prices": lambda w: (
-        "How prices of their last twenty matches moved up to kick-off: "
-        + w.pair("move_20", "{:+.1%}")
+    "form": lambda w: w.pair("Points a match over the last five", "points_5"),
+    "past_prices": lambda w: w.pair(
+        "How far prices moved towards them before kick-off, last twenty matches",
+        "move_20",
+        "{:+.1%}",
     ),
-    "team_statistics": lambda w: f"Shots a match, last ten: {w.pair('shots_for_10', '{:.0f}')}",
-    "venue": lambda w: f"Points a match at this ground: {w.pair('venue_points_10')}",
-    "head_to_head": lambda w: f"{w.get('meetings'):.0f} meetings in five years",
-    "ratings": lambda w: (
-        f"Ratings: Elo {w.get('elo_difference'):+.0f} for {w.home}; past prices would have made "
-        f"the match {abs(w.get('market_rating_gap')):.2f} log-odds "
-        f"{'more' if w.get('market_rating_gap') > 0 else 'less'} in its favour than today's"
-    ),
-    "rest": lambda w: f"Days of rest: {w.pair('rest_days', '{:.0f}')}",
-    "season": lambda w: f"Matches played this season: {w.pair('matches_played', '{:.0f}')}",
+    "team_statistics": lambda w: w.pair("Shots a match, last ten", "shots_for_10", "{:.0f}"),
+    "venue": lambda w: w.pair("Points a match at this end, last ten", "venue_points_10"),
+    "head_to_head": _Words.meetings,
+    "ratings": _Words.ratings,
+    "rest": lambda w: w.pair("Days of rest", "rest_days", "{:.0f}"),
+    "season": lambda w: w.pair("Matches played this season", "matches_played", "{:.0f}"),
     "lead_time": lambda w: f"{w.get('lead_hours'):.0f} hours from these prices to kick-off",
 }
 

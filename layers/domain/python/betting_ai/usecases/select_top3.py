@@ -12,6 +12,7 @@ import numpy as np
 from betting_ai.domain.events import event_slug
 from betting_ai.domain.leagues import LEAGUES
 from betting_ai.domain.markets import OUTCOMES, Outcome
+from betting_ai.domain.odds import above_maximum, over_average
 from betting_ai.domain.slate import (
     Candidate,
     Criteria,
@@ -121,6 +122,7 @@ def choose(
         model=manifest.version,
         trained_through=manifest.trained_through.isoformat(),
         stamps=_slate_stamps(assessment, command.window.as_of),
+        refused=_refused(assessment),
     )
 
 
@@ -270,6 +272,24 @@ def _advice(assessment: Assessment, event: int, outcome: Outcome, price: float) 
     p = assessment.scores.members[MEMBERS.index("deep_rl"), event, k]
     wait = assessment.scores.wait[event, k]
     return "wait" if p * price - 1.0 < wait else "bet"
+
+
+def _refused(assessment: Assessment) -> dict[Reason, int]:
+    """Prices that fell to the guard, and events that could not be judged or bet on."""
+    market = assessment.features.market
+    event = market.quote_event
+    above = above_maximum(market.net, market.maximum[event])
+    over = over_average(market.net, market.average[event])
+    named = market.named[:, None]
+    priced = market.newest >= 0
+    has_book = np.isin(np.arange(len(market)), event[market.named])
+    counts = {
+        Reason.PRICE_ABOVE_MAXIMUM: int((named & above).sum()),
+        Reason.PRICE_OVER_AVERAGE: int((named & over & ~above).sum()),
+        Reason.NOT_ENOUGH_PRICES: int((~priced).sum()),
+        Reason.NO_NAMED_BOOK: int((priced & ~has_book).sum()),
+    }
+    return {reason: count for reason, count in counts.items() if count}
 
 
 def _slate_stamps(assessment: Assessment, as_of: datetime) -> tuple[Stamp, ...]:

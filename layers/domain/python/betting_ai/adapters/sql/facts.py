@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -31,6 +31,30 @@ from betting_ai.ports.repositories import FactsQuery, StoredCounts
 _RESULT_KEY: Final = ("event_id",)
 _EVENT_KEY: Final = ("id",)
 _ODDS_KEY: Final = tuple(column.name for column in Odds.__table__.primary_key)
+
+# Steps from season to season along an index and asks each for one result, so that it takes as long
+# with many matches as with few.
+_SEASONS: Final = sa.text("""
+WITH RECURSIVE played AS (
+    (SELECT league_id, season FROM events ORDER BY league_id, season LIMIT 1)
+    UNION ALL
+    SELECT following.league_id, following.season FROM played, LATERAL (
+        SELECT league_id, season FROM events
+        WHERE (events.league_id, events.season) > (played.league_id, played.season)
+        ORDER BY league_id, season LIMIT 1
+    ) AS following
+)
+SELECT leagues.code, played.season, ARRAY(
+    SELECT DISTINCT sha256 FROM ingest_log
+    WHERE league = leagues.code AND (season = played.season OR season IS NULL)
+    AND status = 'stored' AND rows_kept > 0
+)
+FROM played JOIN leagues ON leagues.id = played.league_id, LATERAL (
+    SELECT FROM events JOIN results ON results.event_id = events.id
+    WHERE events.league_id = played.league_id AND events.season = played.season
+    AND events.day <= :through LIMIT 1
+) AS finished
+""")
 
 
 @dataclass(frozen=True)
@@ -100,6 +124,16 @@ class SqlFactsRepository:
             stats=np.column_stack([events[name] for name in STATS]),
             **quotes,
         )
+
+    def seasons(self, through: date) -> dict[tuple[str, int], frozenset[str]]:
+        """Which seasons have finished matches up to a day, and what they came from.
+
+        Returns:
+            (league code, season) -> SHA-256 of every payload that gave it matches, of those that
+            hold one league; empty where none was logged.
+        """
+        rows = self._connection.execute(_SEASONS, {"through": through})
+        return {(league, season): frozenset(digests) for league, season, digests in rows}
 
     def _event_columns(self, facts: Facts) -> dict[str, Column]:
         leagues = league_ids(self._connection, facts.leagues)

@@ -2,7 +2,8 @@
 
 What must not be wrong cannot be: ranges, statuses, uniqueness and references are the database's
 own constraints. Instants are ``timestamptz``, money and prices ``numeric``, probabilities floats.
-Prices and results are append-only; the migration that makes them adds the triggers.
+Prices, results, slates and predictions are append-only; the migration that makes them adds the
+triggers.
 """
 
 from __future__ import annotations
@@ -152,6 +153,7 @@ class Event(Base):
         _check("teams", "home_id <> away_id"),
         Index(None, "kickoff"),
         Index(None, "league_id", "kickoff"),
+        Index(None, "league_id", "season", "day"),
         Index(None, "home_id"),
         Index(None, "away_id"),
     )
@@ -230,7 +232,7 @@ class Result(Base):
 
 
 class Prediction(Base):
-    """What one member of one model thought of one event at one time."""
+    """What one member of one model thought of one event at one time. Append-only."""
 
     __tablename__ = "predictions"
     __table_args__ = (
@@ -239,7 +241,7 @@ class Prediction(Base):
             "probabilities",
             "p_home BETWEEN 0 AND 1 AND p_away BETWEEN 0 AND 1"
             " AND COALESCE(p_draw, 0) BETWEEN 0 AND 1"
-            " AND abs(p_home + COALESCE(p_draw, 0) + p_away - 1) < 1e-6",
+            " AND abs(p_home + COALESCE(p_draw, 0) + p_away - 1) < 1e-5",
         ),
         Index(None, "as_of"),
     )
@@ -256,7 +258,10 @@ class Prediction(Base):
 
 
 class Slate(Base):
-    """The answer to one question for the best bets, as it was given."""
+    """The answer to one question for the best bets, as it was given. Append-only.
+
+    ``id`` names what the slate says, ``hash`` also its place in the chain.
+    """
 
     __tablename__ = "slates"
     __table_args__ = (
@@ -269,7 +274,7 @@ class Slate(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     as_of: Mapped[dt.datetime]
-    window_hours: Mapped[Small]
+    window_hours: Mapped[float]
     profile: Mapped[str]
     model_version: Mapped[str]
     mode: Mapped[str]
@@ -296,7 +301,7 @@ class Recommendation(Base):
         ),
         _check("confidence", "confidence BETWEEN 0 AND 100"),
         _check("scores", "risk_score BETWEEN 0 AND 1 AND composite_score BETWEEN 0 AND 1"),
-        _check("stake", "stake > 0"),
+        _check("stake", "stake >= 0"),
         _check("bet_until", "bet_until_price > 1 AND bet_until_price <= price"),
         _one_of("advice", "bet", "wait"),
         _one_of("status", *_BET_OUTCOMES),
@@ -318,11 +323,12 @@ class Recommendation(Base):
     price: Mapped[Price]
     quoted_at: Mapped[dt.datetime]
     probability: Mapped[Probability]
-    ensemble_probability: Mapped[Probability]
+    ensemble_probability: Mapped[Probability | None]
     consensus_probability: Mapped[Probability]
     model_ev: Mapped[float]
     ev: Mapped[float]
     ev_lower: Mapped[float]
+    ev_se: Mapped[float]
     confidence: Mapped[float]
     risk_score: Mapped[float]
     risk_adjusted_return: Mapped[float]
@@ -529,6 +535,7 @@ class IngestLogEntry(Base):
         _check("rows", "rows_kept BETWEEN 0 AND rows_read"),
         _check("error", "(status = 'refused') = (error IS NOT NULL)"),
         Index(None, "source", "name", "sha256"),
+        Index(None, "league", "season"),
         Index(None, "received_at"),
     )
 
@@ -547,6 +554,8 @@ class IngestLogEntry(Base):
     stored: Mapped[dict[str, Any]]
     stages: Mapped[dict[str, Any]]
     error: Mapped[str | None]
+    league: Mapped[str | None]
+    season: Mapped[Small | None]
 
 
 class ReviewDoubt(Base):

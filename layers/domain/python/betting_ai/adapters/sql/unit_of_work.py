@@ -13,6 +13,7 @@ from betting_ai.adapters.sql.repositories import (
     SqlReviewQueue,
     SqlTeamRepository,
 )
+from betting_ai.adapters.sql.slates import SqlSlateRepository
 from betting_ai.ports.unit_of_work import UnitOfWorkFactory
 
 
@@ -23,6 +24,7 @@ class SqlUnitOfWork:
     facts: SqlFactsRepository
     teams: SqlTeamRepository
     ingest_log: SqlIngestLog
+    slates: SqlSlateRepository
     review: SqlReviewQueue
 
     def __init__(self, engine: Engine) -> None:
@@ -33,6 +35,7 @@ class SqlUnitOfWork:
         self.facts = SqlFactsRepository(self.connection)
         self.teams = SqlTeamRepository(self.connection)
         self.ingest_log = SqlIngestLog(self.connection)
+        self.slates = SqlSlateRepository(self.connection)
         self.review = SqlReviewQueue(self.connection)
         return self
 

@@ -1,4 +1,4 @@
-"""All tables, and the triggers that keep prices and results as they were first told."""
+"""All tables, and the triggers that keep what was told as it was first told."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -94,6 +94,8 @@ def upgrade() -> None:
         sa.Column("stored", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("stages", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("league", sa.Text(), nullable=True),
+        sa.Column("season", sa.SmallInteger(), nullable=True),
         sa.CheckConstraint(
             "(status = 'refused') = (error IS NOT NULL)", name=("ingest_log_error_check")
         ),
@@ -105,6 +107,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=("ingest_log_pkey")),
     )
     op.create_index(("ingest_log_received_at_idx"), "ingest_log", ["received_at"], unique=False)
+    op.create_index(
+        ("ingest_log_league_season_idx"), "ingest_log", ["league", "season"], unique=False
+    )
     op.create_index(
         ("ingest_log_source_name_sha256_idx"),
         "ingest_log",
@@ -171,7 +176,7 @@ def upgrade() -> None:
         "slates",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("as_of", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("window_hours", sa.SmallInteger(), nullable=False),
+        sa.Column("window_hours", sa.Double(), nullable=False),
         sa.Column("profile", sa.Text(), nullable=False),
         sa.Column("model_version", sa.Text(), nullable=False),
         sa.Column("mode", sa.Text(), nullable=False),
@@ -348,6 +353,12 @@ def upgrade() -> None:
     op.create_index(
         ("events_league_id_kickoff_idx"), "events", ["league_id", "kickoff"], unique=False
     )
+    op.create_index(
+        ("events_league_id_season_day_idx"),
+        "events",
+        ["league_id", "season", "day"],
+        unique=False,
+    )
     op.create_table(
         "historical_performance",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -410,7 +421,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.CheckConstraint(
-            "p_home BETWEEN 0 AND 1 AND p_away BETWEEN 0 AND 1 AND COALESCE(p_draw, 0) BETWEEN 0 AND 1 AND abs(p_home + COALESCE(p_draw, 0) + p_away - 1) < 1e-6",
+            "p_home BETWEEN 0 AND 1 AND p_away BETWEEN 0 AND 1 AND COALESCE(p_draw, 0) BETWEEN 0 AND 1 AND abs(p_home + COALESCE(p_draw, 0) + p_away - 1) < 1e-5",
             name=("predictions_probabilities_check"),
         ),
         sa.ForeignKeyConstraint(["event_id"], ["events.id"], name=("predictions_event_id_fkey")),
@@ -437,11 +448,12 @@ def upgrade() -> None:
         sa.Column("price", sa.Numeric(precision=10, scale=4), nullable=False),
         sa.Column("quoted_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("probability", sa.Double(), nullable=False),
-        sa.Column("ensemble_probability", sa.Double(), nullable=False),
+        sa.Column("ensemble_probability", sa.Double(), nullable=True),
         sa.Column("consensus_probability", sa.Double(), nullable=False),
         sa.Column("model_ev", sa.Double(), nullable=False),
         sa.Column("ev", sa.Double(), nullable=False),
         sa.Column("ev_lower", sa.Double(), nullable=False),
+        sa.Column("ev_se", sa.Double(), nullable=False),
         sa.Column("confidence", sa.Double(), nullable=False),
         sa.Column("risk_score", sa.Double(), nullable=False),
         sa.Column("risk_adjusted_return", sa.Double(), nullable=False),
@@ -496,7 +508,7 @@ def upgrade() -> None:
             "selection BETWEEN 0 AND 2 AND (selection < 2 OR market = 0)",
             name=("recommendations_selection_check"),
         ),
-        sa.CheckConstraint("stake > 0", name=("recommendations_stake_check")),
+        sa.CheckConstraint("stake >= 0", name=("recommendations_stake_check")),
         sa.ForeignKeyConstraint(["book_id"], ["books.id"], name=("recommendations_book_id_fkey")),
         sa.ForeignKeyConstraint(
             ["event_id"], ["events.id"], name=("recommendations_event_id_fkey")
@@ -641,12 +653,15 @@ BEGIN
 END $$
 """
 
-# Events and books are kept because prices refer to them without foreign keys.
+# Recommendations are settled later; events and books are kept because prices refer to them without foreign keys.
 KEPT = {
     "odds": "UPDATE OR DELETE OR TRUNCATE",
     "results": "UPDATE OR DELETE OR TRUNCATE",
     "events": "DELETE OR TRUNCATE",
     "books": "DELETE OR TRUNCATE",
+    "slates": "UPDATE OR DELETE OR TRUNCATE",
+    "predictions": "UPDATE OR DELETE OR TRUNCATE",
+    "recommendations": "DELETE OR TRUNCATE",
 }
 
 # What two foreign keys would check row by row, for all rows of a statement at once.

@@ -1,0 +1,156 @@
+"""Published slates in PostgreSQL: a chain of hashes that tells if anything was changed later."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.engine import Connection
+
+from betting_ai.adapters.sql import tables
+from betting_ai.adapters.sql.reference import book_ids
+from betting_ai.domain.events import event_id
+from betting_ai.domain.markets import OUTCOMES, Market
+from betting_ai.domain.record import digest
+from betting_ai.domain.slate import Pick, Slate
+from betting_ai.ports.repositories import Prediction
+
+MARKET_ALONE: Final = "market"
+"""The model version of a slate without a model."""
+
+_LIVE: Final = "live"
+_LOCK: Final = 0x736C6174  # any number that only publishing uses
+_PRICE: Final = Decimal("0.0001")
+_MONEY: Final = Decimal("0.01")
+
+
+class SqlSlateRepository:
+    """`betting_ai.ports.repositories.SlateRepository` over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def recommended(self, as_of: datetime) -> frozenset[str]:
+        """Slugs of events with a recommendation published at or before ``as_of``."""
+        slugs = (
+            sa.select(tables.Event.slug)
+            .join(tables.Recommendation, tables.Recommendation.event_id == tables.Event.id)
+            .join(tables.Slate, tables.Slate.id == tables.Recommendation.slate_id)
+            .where(tables.Slate.mode == _LIVE, tables.Slate.as_of <= as_of)
+        )
+        return frozenset(self._connection.scalars(slugs))
+
+    def add(self, slate: Slate, predictions: Sequence[Prediction]) -> None:
+        """Publish a slate with the predictions behind it; the same slate changes nothing.
+
+        Others who publish wait until this transaction ends, so that the chain has no forks. What
+        a member said of an event at the same instant before stays as it is.
+
+        Args:
+            slate: its events are stored.
+            predictions: of stored events; those with NaN are answers that were not given.
+        """
+        payload = slate.to_dict()
+        name = digest(payload)
+        # Each statement sees what was committed before it began: first the lock, then the look.
+        self._connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        if self._connection.scalar(sa.select(sa.exists().where(tables.Slate.id == name))):
+            return
+        model = slate.model or MARKET_ALONE
+        previous = self._last_slate()
+        self._connection.execute(
+            sa.insert(tables.Slate).values(
+                id=name,
+                as_of=slate.as_of,
+                window_hours=slate.window_hours,
+                profile=slate.criteria.profile,
+                model_version=model,
+                mode=_LIVE,
+                payload=payload,
+                previous_hash=previous,
+                hash=digest(payload, previous or ""),
+            )
+        )
+        self._recommend(name, slate.picks)
+        self._predict(predictions, slate.as_of, model)
+
+    def _last_slate(self) -> str | None:
+        """The hash that no slate follows.
+
+        Not that of the newest: slates bear the instant at which their transaction began.
+        """
+        following = orm.aliased(tables.Slate)
+        followed = sa.exists().where(following.previous_hash == tables.Slate.hash)
+        return self._connection.scalar(sa.select(tables.Slate.hash).where(~followed))
+
+    def _recommend(self, slate_id: str, picks: Sequence[Pick]) -> None:
+        table = tables.Recommendation
+        last = sa.select(table.hash).order_by(table.id.desc()).limit(1)
+        previous = self._connection.scalar(last)
+        books = book_ids(self._connection, sorted({p.candidate.bookmaker for p in picks}))
+        for pick in picks:
+            row = _recommendation(slate_id, pick, books)
+            link = digest(row, previous or "")
+            self._connection.execute(
+                sa.insert(table).values(**row, previous_hash=previous, hash=link)
+            )
+            previous = link
+
+    def _predict(self, predictions: Sequence[Prediction], as_of: datetime, model: str) -> None:
+        """All rows in one statement, however many."""
+        given = [p for p in predictions if not math.isnan(p.probabilities[0])]
+        events = [event_id(p.event_id) for p in given]
+        home, draw, away = ([_or_null(p.probabilities[k]) for p in given] for k in range(3))
+        answers = sa.func.unnest(
+            sa.literal(events, ARRAY(sa.BigInteger)),
+            sa.literal([p.member for p in given], ARRAY(sa.Text)),
+            *(sa.literal(column, ARRAY(sa.Double)) for column in (home, draw, away)),
+        ).table_valued("event_id", "member", "p_home", "p_draw", "p_away")
+        answers = answers.render_derived()
+        rows = sa.select(*answers.c, sa.literal(as_of), sa.literal(model))
+        columns = [*answers.c.keys(), "as_of", "model_version"]
+        self._connection.execute(
+            insert(tables.Prediction).from_select(columns, rows).on_conflict_do_nothing()
+        )
+
+
+def _recommendation(slate_id: str, pick: Pick, books: dict[str, int]) -> dict[str, Any]:
+    """What is told of a pick, as it will be read back: the text that its hash is made of."""
+    candidate = pick.candidate
+    return {
+        "slate_id": slate_id,
+        "rank": pick.rank,
+        "event_id": event_id(candidate.event_id),
+        "book_id": books[candidate.bookmaker],
+        "market": int(Market.MATCH_RESULT),
+        "line": 0,
+        "selection": OUTCOMES.index(candidate.outcome),
+        "price": candidate.price.quantize(_PRICE),
+        "quoted_at": candidate.prices_as_of,
+        "probability": candidate.f,
+        "ensemble_probability": _or_null(candidate.p),
+        "consensus_probability": candidate.q,
+        "model_ev": candidate.model_ev,
+        "ev": candidate.ev,
+        "ev_lower": candidate.ev_lower,
+        "ev_se": candidate.ev_se,
+        "confidence": candidate.confidence,
+        "risk_score": candidate.risk,
+        "risk_adjusted_return": candidate.rar,
+        "composite_score": candidate.composite,
+        "stake": pick.stake.quantize(_MONEY),
+        "bet_until_price": pick.bet_until.quantize(_PRICE),
+        "expires_at": pick.expires_at,
+        "advice": pick.advice,
+        "rationale": pick.rationale.to_dict(),
+    }
+
+
+def _or_null(probability: float) -> float | None:
+    return None if math.isnan(probability) else probability
