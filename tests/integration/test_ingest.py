@@ -85,6 +85,9 @@ def test_a_season_file_comes_back_from_the_database_as_it_was_parsed(use_case: I
     assert (entry.status, entry.rows_read, entry.rows_kept) == ("stored", 3, 3)
     assert entry.stored == StoredCounts(events=3, results=3, prices=9)
     assert set(entry.stages) == {"read", "clean", "normalise", "resolve", "store"}
+    with use_case.units() as unit:
+        seasons = unit.facts.seasons(NOW.date())
+    assert seasons == {("E0", 2024): {payload.sha256}}
     parsed = parse_season_file(payload.content, league="E0", season=2024, name="E0.csv")
     assert stored(use_case).equals(parsed.facts)
     assert log(use_case) == [entry]

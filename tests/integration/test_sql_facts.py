@@ -14,9 +14,10 @@ from sqlalchemy.engine import Engine
 
 from betting_ai.adapters.feeds.football_data.parser import parse_season_file
 from betting_ai.adapters.sql.facts import SqlFactsRepository
+from betting_ai.adapters.sql.repositories import SqlIngestLog
 from betting_ai.errors import InvalidInputError, UnknownLeagueError
-from betting_ai.features.facts import NEVER, Facts, merge
-from betting_ai.ports.repositories import FactsQuery, StoredCounts
+from betting_ai.features.facts import MISSING, NEVER, Facts, merge
+from betting_ai.ports.repositories import FactsQuery, IngestEntry, StoredCounts
 from conftest import FOOTBALL
 from integration.generated_facts import DAY, generated_facts
 
@@ -258,3 +259,67 @@ def test_real_season_files_come_back_bit_for_bit(engine: Engine) -> None:
         counts = store(engine, parsed.facts)
         assert counts.prices == prices(parsed.facts)
         assert load(engine, dataclasses.replace(EVERYTHING, leagues=(league,))).equals(parsed.facts)
+
+
+def log(engine: Engine, *entries: IngestEntry) -> None:
+    with engine.begin() as connection:
+        for entry in entries:
+            SqlIngestLog(connection).add(entry)
+
+
+def seasons(engine: Engine, through: date) -> dict[tuple[str, int], frozenset[str]]:
+    with engine.connect() as connection:
+        return SqlFactsRepository(connection).seasons(through)
+
+
+def test_a_season_is_there_from_its_first_finished_match_on(engine: Engine) -> None:
+    facts = merge([generated_facts(60), generated_facts(40, seed=1, season=2025)])
+    store(engine, facts)
+    days = np.datetime64(0, "D") + facts.day
+    over = facts.result_known_at != NEVER
+    for through in (days.min() - 1, *np.unique(days)[::10], days.max()):
+        done = over & (days <= through)
+        expected = {
+            (facts.leagues[k], int(s))
+            for k, s in zip(facts.league[done], facts.season[done], strict=True)
+        }
+        assert set(seasons(engine, through.item())) == expected
+
+
+def test_a_season_without_a_result_is_not_there(engine: Engine) -> None:
+    facts = generated_facts(30)
+    none_over = dataclasses.replace(
+        facts,
+        result_known_at=np.full(len(facts), NEVER),
+        stats=np.full_like(facts.stats, MISSING),
+    )
+    store(engine, none_over)
+    assert seasons(engine, date(2030, 1, 1)) == {}
+
+
+def test_a_season_names_the_payloads_that_gave_it_matches(engine: Engine) -> None:
+    store(engine, merge([generated_facts(60), generated_facts(40, seed=1, season=2025)]))
+    season = IngestEntry(
+        "football_data", "2425/E0.csv", "a" * 64, RECEIVED, "stored", 380, 380,
+        league="E0", season=2024,
+    )  # fmt: skip
+    log(
+        engine,
+        season,
+        dataclasses.replace(season, name="E0.csv"),  # the same bytes again
+        dataclasses.replace(season, sha256="b" * 64),  # the file has grown
+        dataclasses.replace(season, sha256="c" * 64, status="refused", error="Not a table"),
+        dataclasses.replace(season, sha256="d" * 64, rows_kept=0),
+        dataclasses.replace(season, sha256="e" * 64, season=None),  # all seasons in one file
+        dataclasses.replace(season, sha256="f" * 64, league="D1"),
+        dataclasses.replace(season, sha256="0" * 64, league=None, season=None),
+    )
+    found = seasons(engine, date(2030, 1, 1))
+    assert found == {
+        ("D1", 2024): {"f" * 64},
+        ("D1", 2025): set(),
+        ("E0", 2024): {"a" * 64, "b" * 64, "e" * 64},
+        ("E0", 2025): {"e" * 64},
+        ("E1", 2024): set(),
+        ("E1", 2025): set(),
+    }

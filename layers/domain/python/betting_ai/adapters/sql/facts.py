@@ -33,7 +33,7 @@ _EVENT_KEY: Final = ("id",)
 _ODDS_KEY: Final = tuple(column.name for column in Odds.__table__.primary_key)
 
 # Steps from season to season along an index and asks each for one result, so that it takes as long
-# with many matches as with few.
+# with many matches as with few. Digests come as one text: the driver is slow to read arrays.
 _SEASONS: Final = sa.text("""
 WITH RECURSIVE played AS (
     (SELECT league_id, season FROM events ORDER BY league_id, season LIMIT 1)
@@ -44,8 +44,8 @@ WITH RECURSIVE played AS (
         ORDER BY league_id, season LIMIT 1
     ) AS following
 )
-SELECT leagues.code, played.season, ARRAY(
-    SELECT DISTINCT sha256 FROM ingest_log
+SELECT leagues.code, played.season, (
+    SELECT string_agg(DISTINCT sha256, ' ') FROM ingest_log
     WHERE league = leagues.code AND (season = played.season OR season IS NULL)
     AND status = 'stored' AND rows_kept > 0
 )
@@ -133,7 +133,7 @@ class SqlFactsRepository:
             hold one league; empty where none was logged.
         """
         rows = self._connection.execute(_SEASONS, {"through": through})
-        return {(league, season): frozenset(digests) for league, season, digests in rows}
+        return {(code, season): frozenset((told or "").split()) for code, season, told in rows}
 
     def _event_columns(self, facts: Facts) -> dict[str, Column]:
         leagues = league_ids(self._connection, facts.leagues)

@@ -107,12 +107,15 @@ class SqlSlateRepository:
         given = [p for p in predictions if not math.isnan(p.probabilities[0])]
         events = [event_id(p.event_id) for p in given]
         home, draw, away = ([_or_null(p.probabilities[k]) for p in given] for k in range(3))
-        answers = sa.func.unnest(
-            sa.literal(events, ARRAY(sa.BigInteger)),
-            sa.literal([p.member for p in given], ARRAY(sa.Text)),
-            *(sa.literal(column, ARRAY(sa.Double)) for column in (home, draw, away)),
-        ).table_valued("event_id", "member", "p_home", "p_draw", "p_away")
-        answers = answers.render_derived()
+        answers = (
+            sa.func.unnest(
+                sa.literal(events, ARRAY(sa.BigInteger)),
+                sa.literal([p.member for p in given], ARRAY(sa.Text)),
+                *(sa.literal(column, ARRAY(sa.Double)) for column in (home, draw, away)),
+            )
+            .table_valued("event_id", "member", "p_home", "p_draw", "p_away")
+            .render_derived()
+        )
         rows = sa.select(*answers.c, sa.literal(as_of), sa.literal(model))
         columns = [*answers.c.keys(), "as_of", "model_version"]
         self._connection.execute(
