@@ -44,8 +44,8 @@ candidates = st.builds(
     rar=st.just(0.05),
     composite=st.sampled_from([0.3, 0.5, 0.7, 0.9]),
     prices_as_of=st.just(KICKOFF),
-    stamps=st.sampled_from([(), (), (), (Stamp.UPPER_BOUND,)]),
-    refusals=st.sampled_from([(), (), (), (Reason.STALE_PRICE,)]),
+    stamps=st.sampled_from([(), (Stamp.UPPER_BOUND,)]),
+    refusals=st.sampled_from([(), (), (), (Reason.STALE_PRICE,), (Reason.NO_NAMED_BOOK,)]),
 )
 offers = st.lists(
     candidates,

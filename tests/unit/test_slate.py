@@ -111,10 +111,12 @@ def test_a_price_that_cannot_be_taken_comes_after_what_only_falls_short():
     assert reasons(chosen.near_misses[2]) == ["price_over_average"]
 
 
-def test_a_market_maximum_is_never_a_pick():
-    chosen = select([candidate("a", 0.9, stamps=(Stamp.UPPER_BOUND,))], STRICT)
-    assert not chosen.picks
-    assert reasons(chosen.near_misses[0]) == ["no_named_book"]
+def test_a_stamp_is_a_caveat_and_only_a_refusal_forbids():
+    stamped = candidate("a", 0.9, stamps=(Stamp.UPPER_BOUND,))
+    refused = candidate("b", 0.9, refusals=(Reason.NO_NAMED_BOOK,))
+    chosen = select([stamped, refused], STRICT)
+    assert chosen.picks == (stamped,)
+    assert [reasons(miss) for miss in chosen.near_misses] == [["no_named_book"]]
 
 
 @pytest.mark.parametrize(
@@ -178,7 +180,7 @@ def make_slate():
         expires_at=GOOD.kickoff,
         model_version="match-result/2025-02-28",
         advice="bet",
-        rationale=Rationale("Away is underpriced.", ("Books disagree.",), "0.461 at 2.30."),
+        rationale=Rationale("Away is underpriced.", ("Books disagree.",), {"fair_odds": 2.168}),
     )
     missed = select([candidate("z", 0.5, ev=nan)], STRICT).near_misses
     return Slate(
@@ -228,7 +230,11 @@ def test_a_pick_has_every_published_field():
     )
     pick = make_slate().to_dict()["picks"][0]
     assert set(fields.split()) <= set(pick)
-    assert set(pick["rationale"]) == {"summary", "key_reasons", "value_analysis"}
+    assert pick["rationale"] == {
+        "summary": "Away is underpriced.",
+        "key_reasons": ["Books disagree."],
+        "value_analysis": {"fair_odds": 2.168},
+    }
 
 
 def test_numbers_shown_recompute_from_each_other():
