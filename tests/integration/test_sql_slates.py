@@ -215,7 +215,7 @@ def test_the_same_slate_changes_nothing(engine: Engine, events: list[str]) -> No
 def test_nothing_is_published_before_the_commit(engine: Engine, events: list[str]) -> None:
     with SqlUnitOfWork(engine) as unit:
         unit.slates.add(slate(pick(events[0])), [Prediction(events[0], "market", (0.5, 0.3, 0.2))])
-        assert unit.slates.recommended(NOON) == {events[0]}
+        assert set(unit.slates.recommended(NOON)) == {events[0]}
     assert [rows(engine, t) for t in ("slates", "recommendations", "predictions")] == [[], [], []]
 
 
@@ -228,9 +228,26 @@ def test_an_event_was_recommended_from_its_slate_on(engine: Engine, events: list
             sa.text("UPDATE recommendations SET status = 'won', settled_at = now() WHERE rank = 1")
         )
     with SqlUnitOfWork(engine) as unit:
-        assert unit.slates.recommended(NOON - timedelta(seconds=1)) == frozenset()
-        assert unit.slates.recommended(NOON) == {events[0]}
-        assert unit.slates.recommended(tomorrow) == {events[0], events[1]}
+        assert unit.slates.recommended(NOON - timedelta(seconds=1)) == {}
+        assert set(unit.slates.recommended(NOON)) == {events[0]}
+        assert set(unit.slates.recommended(tomorrow)) == {events[0], events[1]}
+
+
+def test_a_pick_on_the_same_event_replaces_the_one_that_stands(
+    engine: Engine, events: list[str]
+) -> None:
+    later = NOON + timedelta(hours=1)
+    publish(engine, slate(pick(events[0])))
+    publish(engine, slate(pick(events[0]), pick(events[1], rank=2), as_of=later))
+    told = rows(engine, "recommendations")
+    assert sorted((row["status"], row["settled_at"] is None) for row in told) == [
+        ("pending", True),
+        ("pending", True),
+        ("void", False),
+    ]
+    with SqlUnitOfWork(engine) as unit:
+        assert set(unit.slates.recommended(later)) == {events[0], events[1]}
+        assert unit.slates.recommended(NOON) == {}
 
 
 def test_a_replay_recommends_nothing(engine: Engine, events: list[str]) -> None:
@@ -239,7 +256,7 @@ def test_a_replay_recommends_nothing(engine: Engine, events: list[str]) -> None:
         connection.execute(sa.text("SET LOCAL betting_ai.maintenance = 'on'"))
         connection.execute(sa.text("UPDATE slates SET mode = 'replay'"))
     with SqlUnitOfWork(engine) as unit:
-        assert unit.slates.recommended(NOON) == frozenset()
+        assert unit.slates.recommended(NOON) == {}
 
 
 def test_predictions_are_kept_once_those_given(engine: Engine, events: list[str]) -> None:
@@ -293,7 +310,7 @@ def test_the_same_slate_twice_at_the_same_time_is_one(engine: Engine, events: li
 
 def test_the_chain_goes_by_order_not_by_the_clock(engine: Engine, events: list[str]) -> None:
     with SqlUnitOfWork(engine) as early:
-        assert early.slates.recommended(NOON) == frozenset()  # its transaction begins here
+        assert early.slates.recommended(NOON) == {}  # its transaction begins here
         publish(engine, slate(pick(events[0])))
         early.slates.add(slate(pick(events[1])), [])
         early.commit()

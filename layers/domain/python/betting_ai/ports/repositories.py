@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 
+from betting_ai.domain.markets import Outcome
 from betting_ai.domain.slate import Slate
 from betting_ai.features.facts import Facts
 
@@ -74,12 +75,15 @@ class FactsRepository(Protocol):
 class SlateRepository(Protocol):
     """Published slates; append-only."""
 
-    def recommended(self, as_of: datetime) -> frozenset[str]:
-        """Slugs of events with a recommendation published at or before ``as_of``."""
+    def recommended(self, as_of: datetime) -> dict[str, Outcome]:
+        """What was recommended at or before ``as_of`` and stands: event slug -> selection."""
         ...
 
     def add(self, slate: Slate, predictions: Sequence[Prediction]) -> None:
-        """Publish a slate with the predictions behind it; the same slate changes nothing."""
+        """Publish a slate with the predictions behind it; the same slate changes nothing.
+
+        A pick on an event that a standing recommendation is on replaces that one, which is void.
+        """
         ...
 
 

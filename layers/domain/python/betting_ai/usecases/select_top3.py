@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -37,6 +38,8 @@ from betting_ai.ports.unit_of_work import UnitOfWorkFactory
 from betting_ai.usecases.assess_events import Assessment, Window, assess
 from betting_ai.usecases.rationale import UNEXPLAINED, explain
 
+_NOTHING: Final[Mapping[str, Outcome]] = {}
+
 SNAPSHOT_AGE: Final = timedelta(hours=100)
 """A price from a snapshot feed (season files, fixtures) older than this is stale."""
 
@@ -50,7 +53,8 @@ class SelectTop3Command:
         criteria: what a pick must reach.
         bankroll: above 0.
         data_sources: where the facts came from, as shown on the slate.
-        publish: store the slate; events recommended before are then passed over.
+        publish: store the slate; on an event recommended before, only the same selection may be
+            recommended again, and replaces the earlier recommendation.
         explain: give reasons in words (a backtest does without).
     """
 
@@ -85,9 +89,7 @@ class SelectTop3:
                     f"nothing is known of {command.window.as_of:%Y-%m-%d} or the season before it; "
                     "ingest the season's files first"
                 )
-            before = (
-                unit.slates.recommended(command.window.as_of) if command.publish else frozenset()
-            )
+            before = unit.slates.recommended(command.window.as_of) if command.publish else {}
             slate = choose(assessment, command, before)
             if command.publish:
                 unit.slates.add(slate, predictions(assessment))
@@ -96,14 +98,14 @@ class SelectTop3:
 
 
 def choose(
-    assessment: Assessment, command: SelectTop3Command, before: frozenset[str] = frozenset()
+    assessment: Assessment, command: SelectTop3Command, before: Mapping[str, Outcome] = _NOTHING
 ) -> Slate:
     """The slate of an assessed window.
 
     Args:
         assessment: what is thought of the events.
         command: criteria and bankroll.
-        before: slugs of events that were recommended already.
+        before: event slug -> selection that was recommended already.
     """
     manifest, market = assessment.model.manifest, assessment.features.market
     valuation = value(assessment.evidence, assessment.offers.price, manifest)
@@ -166,7 +168,7 @@ def _candidates(
     assessment: Assessment,
     valuation: Valuation,
     command: SelectTop3Command,
-    before: frozenset[str],
+    before: Mapping[str, Outcome],
 ) -> list[Candidate]:
     """One candidate per selection that has a price to take."""
     market, offers = assessment.features.market, assessment.offers
@@ -180,7 +182,7 @@ def _candidates(
         quoted_at = datetime.fromtimestamp(int(market.quoted_at[quote]), UTC)
         if command.window.as_of - quoted_at > SNAPSHOT_AGE:
             refusals.append(Reason.STALE_PRICE)
-        if slug in before:
+        if before.get(slug, OUTCOMES[k]) != OUTCOMES[k]:
             refusals.append(Reason.ALREADY_RECOMMENDED)
         if assessment.model.manifest.market_only:
             stamps.append(Stamp.MARKET_ONLY)

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from betting_ai.adapters.sql import tables
 from betting_ai.adapters.sql.reference import book_ids
 from betting_ai.domain.events import event_id
-from betting_ai.domain.markets import OUTCOMES, Market
+from betting_ai.domain.markets import OUTCOMES, Market, Outcome
 from betting_ai.domain.record import digest
 from betting_ai.domain.slate import Pick, Slate
 from betting_ai.ports.repositories import Prediction
@@ -25,6 +25,8 @@ MARKET_ALONE: Final = "market"
 """The model version of a slate without a model."""
 
 _LIVE: Final = "live"
+_PENDING: Final = "pending"
+_VOID: Final = "void"
 _LOCK: Final = 0x736C6174  # any number that only publishing uses
 _PRICE: Final = Decimal("0.0001")
 _MONEY: Final = Decimal("0.01")
@@ -36,19 +38,24 @@ class SqlSlateRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def recommended(self, as_of: datetime) -> frozenset[str]:
-        """Slugs of events with a recommendation published at or before ``as_of``."""
-        slugs = (
-            sa.select(tables.Event.slug)
+    def recommended(self, as_of: datetime) -> dict[str, Outcome]:
+        """What was recommended at or before ``as_of`` and stands: event slug -> selection."""
+        standing = (
+            sa.select(tables.Event.slug, tables.Recommendation.selection)
             .join(tables.Recommendation, tables.Recommendation.event_id == tables.Event.id)
             .join(tables.Slate, tables.Slate.id == tables.Recommendation.slate_id)
-            .where(tables.Slate.mode == _LIVE, tables.Slate.as_of <= as_of)
+            .where(
+                tables.Slate.mode == _LIVE,
+                tables.Slate.as_of <= as_of,
+                tables.Recommendation.status != _VOID,
+            )
         )
-        return frozenset(self._connection.scalars(slugs))
+        return {slug: OUTCOMES[k] for slug, k in self._connection.execute(standing)}
 
     def add(self, slate: Slate, predictions: Sequence[Prediction]) -> None:
         """Publish a slate with the predictions behind it; the same slate changes nothing.
 
+        A pick on an event that a standing recommendation is on replaces that one, which is void.
         Others who publish wait until this transaction ends, so that the chain has no forks. What
         a member said of an event at the same instant before stays as it is.
 
@@ -94,6 +101,12 @@ class SqlSlateRepository:
         last = sa.select(table.hash).order_by(table.id.desc()).limit(1)
         previous = self._connection.scalar(last)
         books = book_ids(self._connection, sorted({p.candidate.bookmaker for p in picks}))
+        replaced = [event_id(pick.candidate.event_id) for pick in picks]
+        self._connection.execute(
+            sa.update(table)
+            .where(table.event_id.in_(replaced), table.status == _PENDING)
+            .values(status=_VOID, settled_at=sa.func.now())
+        )
         for pick in picks:
             row = _recommendation(slate_id, pick, books)
             link = digest(row, previous or "")
