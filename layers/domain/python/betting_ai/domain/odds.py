@@ -27,7 +27,7 @@ OVER_AVERAGE: Final = 1.15
 
 _SLACK: Final = 1e-9  # relative; keeps "equal to the limit" on the right side of float noise
 _CHUNK: Final = 4096  # rows; the working set of a solver stays in the second-level cache
-_POWER_STEPS: Final = 12
+_POWER_STEPS: Final = (6, 6)
 _SHIN_STEPS: Final = 9
 _ODDS_RATIO_STEPS: Final = 12
 
@@ -83,7 +83,23 @@ def is_takeable(price: npt.ArrayLike, maximum: npt.ArrayLike, average: npt.Array
     """
     stated = np.asarray(price, np.float64)
     usable = np.isfinite(stated) & (stated > 1.0)
-    return usable & ~above_maximum(stated, maximum) & ~over_average(stated, average)
+    return usable & (stated <= highest_takeable(maximum, average))
+
+
+def highest_takeable(maximum: npt.ArrayLike, average: npt.ArrayLike) -> Floats:
+    """The highest price that is neither above the maximum nor over 1.15 x the average.
+
+    Args:
+        maximum: the market's maximum for the selection, NaN where not known.
+        average: the market's average for the selection, NaN where not known.
+
+    Returns:
+        The price; infinity where neither is known.
+    """
+    of_maximum = np.asarray(maximum, np.float64) * (1.0 + _SLACK)
+    of_average = np.asarray(average, np.float64) * (OVER_AVERAGE * (1.0 + _SLACK))
+    lower = np.fmin(of_maximum, of_average)  # passes NaN over
+    return np.where(np.isnan(lower), np.inf, lower)
 
 
 def fair_probabilities(
@@ -169,19 +185,29 @@ def _additive(inverse: Floats) -> Floats:
 def _power(inverse: Floats) -> Floats:
     """Newton on ``log sum x_i^k``, convex and falling in ``k``: never past the root from below.
 
-    The start is the answer for equal prices, which is not above the root where ``S >= 1``.
+    The start is the answer for equal prices, which is not above the root where ``S >= 1``. Halfway
+    most rows stand still to the last bit; the steps that are left would not move those.
     """
     logs = np.log(inverse)
     log_n = np.log(len(inverse))
     k = log_n / (log_n - np.log(_total(inverse)))
+    first, rest = _POWER_STEPS
+    k, moving = _power_steps(logs, k, first)
+    k[moving], _ = _power_steps(np.ascontiguousarray(logs[:, moving]), k[moving], rest)
+    powers = np.multiply(logs, k)
+    return np.exp(powers, out=powers)
+
+
+def _power_steps(logs: Floats, k: Floats, steps: int) -> tuple[Floats, Bools]:
+    """Exponents after some Newton steps, and which of them the last step changed."""
     powers = np.empty_like(logs)
-    for _ in range(_POWER_STEPS):
+    before = k
+    for _ in range(steps):
         np.exp(np.multiply(logs, k, out=powers), out=powers)
         total = _total(powers)
         slope = _total(np.multiply(powers, logs, out=powers))
-        k -= np.log(total) * total / slope
-    np.exp(np.multiply(logs, k, out=powers), out=powers)
-    return powers
+        before, k = k, k - np.log(total) * total / slope
+    return k, k != before
 
 
 def _odds_ratio(inverse: Floats) -> Floats:

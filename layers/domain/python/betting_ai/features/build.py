@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final
 
 import numpy as np
 
@@ -195,7 +194,7 @@ def _movement(facts: Facts, market: MarketView, cutoff: Ints, spec: FeatureSpec)
         local = np.full(len(facts), -1, dtype=np.int64)
         local[market.rows] = np.arange(len(market))
         event, book = local[facts.quote_event[first]], facts.quote_book[first]
-        fair = fair_probabilities(facts.price[first])
+        fair = facts.fair(first)
         opening = pooled(fair, event, book, facts, len(market), spec)
         stood_still = np.bincount(event, facts.quoted_at[first] != market.quoted_at) == 0
         moved = np.log(market.consensus) - np.log(opening)
@@ -260,7 +259,7 @@ def _side_columns(
     overall: form.Appearances,
     venue: form.Appearances,
 ) -> Columns:
-    start, end = overall.before(who, asked.known_until)
+    start, end = overall.first(who), overall.known(who, asked.known_until)
     for window in (5, 20):
         number, sums = overall.last(start, end, window)
         yield f"{side}_points_{window}", form.ratio(sums, "points", number)
@@ -279,7 +278,8 @@ def _side_columns(
     for stem, count in groups.items():
         yield f"{side}_{stem}_for_10", form.ratio(sums, f"{stem}_for", count)
         yield f"{side}_{stem}_against_10", form.ratio(sums, f"{stem}_against", count)
-    number, sums = venue.last(*venue.before(2 * who + here, asked.known_until), 10)
+    ground = 2 * who + here
+    number, sums = venue.last(venue.first(ground), venue.known(ground, asked.known_until), 10)
     yield f"{side}_venue_points_10", form.ratio(sums, "points", number)
     scored, conceded = (form.ratio(sums, f"goals_{x}", number) for x in ("for", "against"))
     yield f"{side}_venue_goal_difference_10", scored - conceded
@@ -290,19 +290,10 @@ def _side_columns(
     last = np.where(played, overall.day[np.maximum(end - 1, 0)] if len(overall.day) else 0, 0)
     yield f"{side}_rest_days", np.where(played, np.minimum(asked.day - last, 60), np.nan)
     for span in (14, 30):
-        _, begin = overall.before(who, asked.day - span)
+        begin = overall.known(who, asked.day - span)
         yield f"{side}_matches_{span}_days", np.maximum(end - np.maximum(begin, start), 0)
-    season = overall.before_season(who, asked.season)
+    season = overall.of_season(who, asked.season)
     yield f"{side}_matches_played", np.maximum(end - np.maximum(season, start), 0)
-
-
-_STATISTICS: Final = {
-    "shots": "shots",
-    "on_target": "shots",
-    "corners": "corners",
-    "cards": "cards",
-}
-"""Statistic -> the group that is known or missing together."""
 
 
 def _meetings(asked: _Asked, spec: FeatureSpec) -> Columns:
@@ -312,17 +303,17 @@ def _meetings(asked: _Asked, spec: FeatureSpec) -> Columns:
     low, high = np.minimum(history.home, history.away), np.maximum(history.home, history.away)
     sign = np.where(history.home == low, 1, -1)
     difference = sign * (stat(history, "goals_home") - stat(history, "goals_away"))
-    values = np.column_stack([np.sign(difference), difference])
+    values = np.stack([np.sign(difference), difference])
     table = form.Appearances.of(low * size + high, history, values)
     first, second = np.minimum(asked.home, asked.away), np.maximum(asked.home, asked.away)
     pair = first * size + second
-    end = table.before(pair, asked.known_until)[1]
-    start = table.before(pair, asked.known_until - spec.meetings_days)[1]
+    end = table.known(pair, asked.known_until)
+    start = table.known(pair, asked.known_until - spec.meetings_days)
     number, sums = table.last(start, end, spec.meetings_window)
     facing = np.where(asked.home == first, 1.0, -1.0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        won = facing * sums[:, 0] / number
-        goals = facing * sums[:, 1] / number
+        won = facing * sums[0] / number
+        goals = facing * sums[1] / number
     yield "meetings", number
     yield "meeting_points_home", np.where(number > 0, won, np.nan)
     yield "meeting_goal_difference", np.where(number > 0, goals, np.nan)

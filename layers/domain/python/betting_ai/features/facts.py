@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+from betting_ai.domain.odds import fair_probabilities
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -92,6 +95,22 @@ class Facts:
     def quotes(self) -> int:
         """Number of quotes."""
         return len(self.quote_event)
+
+    def fair(self, rows: Ints) -> Floats:
+        """Fair probabilities, (k, 3), of match-result quotes; a quote's are worked out only once.
+
+        Args:
+            rows: (k,) rows of the quotes.
+        """
+        fair, known = self._fair
+        fresh = rows[~known[rows]]
+        fair[fresh] = fair_probabilities(self.price[fresh])
+        known[fresh] = True
+        return fair[rows]
+
+    @cached_property
+    def _fair(self) -> tuple[Floats, Bools]:
+        return np.empty_like(self.price), np.zeros(self.quotes, dtype=np.bool_)
 
     def equals(self, other: Facts) -> bool:
         """Whether both hold the same facts, bit for bit."""

@@ -1,6 +1,7 @@
 """Recent form, venue form, rest and meetings: sums over a team's last matches.
 
-All sums are of integers over prefix sums, so a window costs two look-ups and is exact.
+All sums are of integers over prefix sums, so a window costs two look-ups and is exact. Tables lie
+column by column: questions asked in the table's order then read memory from front to back.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Appearances:
         key: (a,) ``group * 2^20 + known_day``, sorted.
         day: (a,) the match's own date, days since the epoch.
         season: (a,) year in which the season began.
-        sums: (a + 1, c) prefix sums of the columns.
+        sums: (c, a + 1) prefix sums of the columns.
     """
 
     key: Ints
@@ -48,23 +49,31 @@ class Appearances:
 
     @classmethod
     def of(cls, group: Ints, history: History, values: Ints) -> Appearances:
-        """Group rows that stand for the matches of a history, as many a match as ``group`` says."""
-        times = len(group) // max(len(history), 1)
+        """Group rows that stand for the matches of a history.
+
+        Args:
+            group: (t n,) group of each row; a match's ``t`` rows lie together.
+            history: ``n`` matches.
+            values: (c, t n) columns; of each row's first match come all ``n``, then the second's.
+        """
+        n = len(history)
+        times = len(group) // max(n, 1)
         key = group * _KEY + np.repeat(history.known_day, times)
         order = np.argsort(key, kind="stable")
-        sums = np.zeros((len(key) + 1, values.shape[1]), dtype=np.int64)
-        np.cumsum(values[order], axis=0, out=sums[1:])
-        match = order // times if times else order
+        match, turn = np.divmod(order, max(times, 1))
+        sums = np.zeros((len(values), len(key) + 1), dtype=np.int64)
+        np.cumsum(values[:, turn * n + match], axis=1, out=sums[:, 1:])
         return cls(key[order], history.day[match], history.season[match], sums)
 
-    def before(self, group: Ints, day: Ints) -> tuple[Ints, Ints]:
-        """First row of each group and the first row not yet known at the beginning of a day."""
-        return (
-            np.searchsorted(self.key, group * _KEY),
-            np.searchsorted(self.key, group * _KEY + day),
-        )
+    def first(self, group: Ints) -> Ints:
+        """First row of each group."""
+        return np.searchsorted(self.key, group * _KEY)
 
-    def before_season(self, group: Ints, season: Ints) -> Ints:
+    def known(self, group: Ints, day: Ints) -> Ints:
+        """First row of each group that was not yet known at the beginning of a day."""
+        return np.searchsorted(self.key, group * _KEY + day)
+
+    def of_season(self, group: Ints, season: Ints) -> Ints:
         """First row of each group that belongs to a season or a later one."""
         key = self.key // _KEY * _YEARS + self.season
         return np.searchsorted(key, group * _YEARS + season)
@@ -72,7 +81,7 @@ class Appearances:
     def last(self, start: Ints, end: Ints, window: int) -> tuple[Ints, Ints]:
         """Number of rows, and the sums, over each group's last ``window`` rows before ``end``."""
         begin = np.maximum(start, end - window)
-        return end - begin, self.sums[end] - self.sums[begin]
+        return end - begin, self.sums.take(end, axis=1) - self.sums.take(begin, axis=1)
 
 
 def team_sides(history: History) -> tuple[Ints, Ints]:
@@ -86,33 +95,29 @@ def team_sides(history: History) -> tuple[Ints, Ints]:
 
 def team_appearances(history: History) -> tuple[Appearances, Appearances]:
     """Both sides of every match, grouped by team and by team and ground."""
-    home = _values(history, "home", "away")
-    away = _values(history, "away", "home")
-    both = np.empty((2 * len(history), len(COLUMNS)), dtype=np.int64)
-    both[0::2], both[1::2] = home, away
+    n = len(history)
+    both = np.zeros((len(COLUMNS), 2 * n), dtype=np.int64)
+    _fill(both[:, :n], history, "home", "away")
+    _fill(both[:, n:], history, "away", "home")
     team, ground = team_sides(history)
-    return (
-        Appearances.of(team, history, both),
-        Appearances.of(ground, history, both[:, :AT_VENUE]),
-    )
+    return Appearances.of(team, history, both), Appearances.of(ground, history, both[:AT_VENUE])
 
 
-def _values(history: History, side: str, other: str) -> Ints:
-    """(n, c) columns of one side's appearances."""
-    values = np.zeros((len(history), len(COLUMNS)), dtype=np.int64)
+def _fill(values: Ints, history: History, side: str, other: str) -> None:
+    """Write the columns of one side's appearances into (c, n)."""
     scored, conceded = stat(history, f"goals_{side}"), stat(history, f"goals_{other}")
     margin = np.sign(scored - conceded)
-    values[:, _AT["points"]] = np.where(margin > 0, 3, np.where(margin == 0, 1, 0))
-    values[:, _AT["goals_for"]], values[:, _AT["goals_against"]] = scored, conceded
+    values[_AT["points"]] = np.where(margin > 0, 3, np.where(margin == 0, 1, 0))
+    values[_AT["goals_for"]], values[_AT["goals_against"]] = scored, conceded
 
     def put(group: str, pairs: tuple[tuple[str, Ints, Ints], ...]) -> None:
         known = np.ones(len(history), dtype=np.bool_)
         for _, mine, theirs in pairs:
             known &= (mine != MISSING) & (theirs != MISSING)
-        values[:, _AT[f"{group}_n"]] = known
+        values[_AT[f"{group}_n"]] = known
         for name, mine, theirs in pairs:
-            values[:, _AT[f"{name}_for"]] = np.where(known, mine, 0)
-            values[:, _AT[f"{name}_against"]] = np.where(known, theirs, 0)
+            values[_AT[f"{name}_for"]] = np.where(known, mine, 0)
+            values[_AT[f"{name}_against"]] = np.where(known, theirs, 0)
 
     def pair(name: str, column: str) -> tuple[str, Ints, Ints]:
         return name, stat(history, f"{column}_{side}"), stat(history, f"{column}_{other}")
@@ -133,15 +138,14 @@ def _values(history: History, side: str, other: str) -> Ints:
     best = np.where(np.isnan(closed), opened, closed)
     priced = ~np.isnan(best[:, 0])
     expected = 3.0 * best[:, at] + best[:, 1]
-    surprise = values[:, _AT["points"]] - expected
+    surprise = values[_AT["points"]] - expected
     moved = ~np.isnan(opened[:, 0]) & ~np.isnan(closed[:, 0])
     move = np.log(closed[:, at]) - np.log(opened[:, at])
-    values[:, _AT["market_n"]] = priced
-    values[:, _AT["surprise"]] = _fixed(surprise, priced)
-    values[:, _AT["move_n"]] = moved
-    values[:, _AT["move"]] = _fixed(move, moved)
-    values[:, _AT["move_size"]] = _fixed(np.abs(move), moved)
-    return values
+    values[_AT["market_n"]] = priced
+    values[_AT["surprise"]] = _fixed(surprise, priced)
+    values[_AT["move_n"]] = moved
+    values[_AT["move"]] = _fixed(move, moved)
+    values[_AT["move_size"]] = _fixed(np.abs(move), moved)
 
 
 def _fixed(values: Floats, known: Bools) -> Ints:
@@ -150,8 +154,8 @@ def _fixed(values: Floats, known: Bools) -> Ints:
 
 def ratio(sums: Ints, name: str, count: str | Ints, fixed: bool = False) -> Floats:
     """Mean of a column over the rows in which it was known; NaN where there were none."""
-    number = sums[:, _AT[count]] if isinstance(count, str) else count
-    total = sums[:, _AT[name]]
+    number = sums[_AT[count]] if isinstance(count, str) else count
+    total = sums[_AT[name]]
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = total / number
     mean = np.where(number > 0, mean, np.nan)

@@ -17,7 +17,7 @@ from betting_ai.domain.markets import (
     MARKET_MAXIMUM,
     Market,
 )
-from betting_ai.domain.odds import fair_probabilities, is_takeable, net_price
+from betting_ai.domain.odds import highest_takeable, net_price
 from betting_ai.features.facts import Bools, Facts, Floats, Ints
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def _roles(books: tuple[str, ...]) -> Ints:
 def consensus_before_kickoff(facts: Facts, spec: FeatureSpec) -> Floats:
     """(n, 3) consensus of every event's newest prices before kick-off; for past matches."""
     rows = latest_quotes(facts, Market.MATCH_RESULT, facts.kickoff)
-    fair = fair_probabilities(facts.price[rows])
+    fair = facts.fair(rows)
     return pooled(fair, facts.quote_event[rows], facts.quote_book[rows], facts, len(facts), spec)
 
 
@@ -194,7 +194,7 @@ def closing_consensus(facts: Facts, without: str | None = None) -> Floats:
     """
     count = len(facts)
     rows = closing_quotes(facts, Market.MATCH_RESULT)
-    fair = fair_probabilities(facts.price[rows])
+    fair = facts.fair(rows)
     event, book = facts.quote_event[rows], facts.quote_book[rows]
     close = np.full((count, 3), np.nan)
     names = np.array(facts.books, dtype=np.str_)
@@ -223,7 +223,7 @@ def _named_closes(facts: Facts, wanted: Bools, without: str | None) -> Floats:
     rows = np.flatnonzero(near)
     rows = rows[named[facts.quote_book[rows]]]
     rows = rows[_last_of_run(facts, rows)]
-    fair = fair_probabilities(facts.price[rows])
+    fair = facts.fair(rows)
     whole = ~np.isnan(fair[:, 0])
     event, fair = facts.quote_event[rows][whole], fair[whole]
     books = np.bincount(event, minlength=count)
@@ -253,8 +253,7 @@ def market_view(facts: Facts, rows: Ints, as_of: Ints, spec: FeatureSpec) -> Mar
     quotes = latest_quotes(facts, Market.MATCH_RESULT, cutoff)
     event = local[facts.quote_event[quotes]]
     book = facts.quote_book[quotes]
-    gross = facts.price[quotes]
-    fair = fair_probabilities(gross)
+    gross, fair = facts.price[quotes], facts.fair(quotes)
     role = _roles(facts.books)[book]
     named = (role == _NAMED) | (role == _SHARP)
     rate = np.array([EXCHANGE_COMMISSION.get(name, 0.0) for name in facts.books])[book]
@@ -263,7 +262,7 @@ def market_view(facts: Facts, rows: Ints, as_of: Ints, spec: FeatureSpec) -> Mar
     maximum = _scatter(gross, event, role == _MAXIMUM, count)
     average = _scatter(gross, event, role == _AVERAGE, count)
     usable = ~np.isnan(fair[:, 0])
-    takeable = (named & usable)[:, None] & is_takeable(net, maximum[event], average[event])
+    takeable = (named & usable)[:, None] & (net <= highest_takeable(maximum, average)[event])
     stamps = np.where(usable, facts.quoted_at[quotes], -1)
     heard = (role == _NAMED) & usable
     books, dispersion = _dispersion(fair, event, heard, count)

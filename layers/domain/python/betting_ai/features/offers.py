@@ -88,9 +88,12 @@ def best_two(price: Floats, event: Ints, n: int) -> tuple[Floats, Ints, Floats]:
         same again where two books offer the highest.
     """
     best = per_event(np.maximum, price, event, n, 0.0)
-    rows = np.arange(len(price))[:, None]
     holds = (price == best[event]) & (price > 0)
-    first = per_event(np.minimum, np.where(holds, rows, len(price)), event, n, len(price))
-    second = per_event(np.maximum, np.where(rows == first[event], 0.0, price), event, n, 0.0)
-    quote = np.where(first < len(price), first, -1)
+    quote = np.full((n, price.shape[1]), -1, dtype=np.int64)
+    others = price.copy()
+    for k in range(price.shape[1]):
+        rows = np.flatnonzero(holds[:, k])[::-1]
+        quote[event[rows], k] = rows  # the last one written is the first row
+        others[quote[quote[:, k] >= 0, k], k] = 0.0
+    second = per_event(np.maximum, others, event, n, 0.0)
     return np.where(best > 0, best, np.nan), quote, np.where(second > 0, second, np.nan)

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     LAST_DAY, TIER,
 ) = range(11)  # fmt: skip
 TEAM_COLUMNS: Final = 11
+_STRENGTHS: Final = slice(ATTACK, DEFENCE + 1, 2)
+_STRENGTH_VARS: Final = slice(ATTACK_VAR, DEFENCE_VAR + 1, 2)
 
 # Columns of a league's state.
 GOALS_HOME, GOALS_AWAY, MARKET_HOME = range(3)
@@ -173,14 +175,13 @@ def arrive(team: Floats, tier: Floats, day: int | Ints, spec: FeatureSpec) -> No
         team[:, MARKET_VAR] += spec.market_move_var * moved
         team[:, TIER] = tier
     keep = np.exp(days * (-1.0 / spec.strength_memory_days))
-    drift = spec.strength_drift * days
-    team[:, ATTACK] *= keep
-    team[:, DEFENCE] *= keep
-    team[:, ATTACK_VAR] = np.minimum(team[:, ATTACK_VAR] + drift, spec.strength_prior_var)
-    team[:, DEFENCE_VAR] = np.minimum(team[:, DEFENCE_VAR] + drift, spec.strength_prior_var)
-    team[:, MARKET_VAR] = np.minimum(
-        team[:, MARKET_VAR] + spec.market_drift * days, spec.market_prior_var
-    )
+    team[:, _STRENGTHS] *= keep[:, None]
+    var = team[:, _STRENGTH_VARS]
+    var += (spec.strength_drift * days)[:, None]
+    np.minimum(var, spec.strength_prior_var, out=var)
+    var = team[:, MARKET_VAR]
+    var += spec.market_drift * days
+    np.minimum(var, spec.market_prior_var, out=var)
 
 
 class _Engine:
@@ -249,7 +250,8 @@ class _Engine:
     def _pi(self, h: Floats, a: Floats, rows: slice | Ints) -> None:
         """Rates of learning lambda and gamma as in the paper."""
         spec = self.spec
-        gap = pi_goals(h[:, PI_HOME]) - pi_goals(a[:, PI_AWAY])
+        goals = pi_goals(np.stack([h[:, PI_HOME], a[:, PI_AWAY]]))
+        gap = goals[0] - goals[1]
         error = self.margin[rows] - gap
         pull = spec.pi_lambda * np.sign(error) * spec.pi_c * np.log10(1.0 + np.abs(error))
         h[:, PI_HOME] += pull
