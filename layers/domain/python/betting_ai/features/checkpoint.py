@@ -13,6 +13,7 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -142,7 +143,7 @@ class Checkpoint:
                 state = RatingState(
                     teams, leagues, data["team_state"], data["league_state"], head["through"]
                 )
-        except (ValueError, KeyError, OSError) as error:
+        except (ValueError, KeyError, OSError, EOFError, BadZipFile) as error:
             raise ModelError(f"the feature checkpoint cannot be read: {error}") from None
         return cls(
             head["through"], head["spec_hash"], head["digests"], head["payloads"], history, state

@@ -12,7 +12,12 @@ from typing import Any, Final, Self
 from betting_ai.domain.probabilities import Calibration
 from betting_ai.domain.risk import RiskScale
 from betting_ai.domain.value import ConfidenceModel, EvMap
-from betting_ai.errors import ModelChecksumError, ModelError, SpecMismatchError
+from betting_ai.errors import (
+    InvalidInputError,
+    ModelChecksumError,
+    ModelError,
+    SpecMismatchError,
+)
 from betting_ai.features.spec import FeatureSpec
 
 MEMBERS: Final = ("xgboost", "random_forest", "deep_rl", "bayesian")
@@ -111,7 +116,7 @@ class Manifest:
                     "risk": RiskScale.from_dict(data["risk"]),
                 }
             )
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, InvalidInputError) as error:
             raise ModelError(f"the model's manifest cannot be read: {error}") from None
 
     def checked(self, name: str, content: bytes) -> bytes:

@@ -200,6 +200,11 @@ class _Words:
         goals = self.get("meeting_goal_difference")
         return f"{number:.0f} recent meetings, {goals:+.1f} goals a match for {self.home}"
 
+    def lead_time(self) -> str | None:
+        """How old the prices will be at kick-off; None where the time of day is not known."""
+        hours = self.get("lead_hours")
+        return None if np.isnan(hours) else f"{hours:.0f} hours from these prices to kick-off"
+
 
 _SENTENCES: Final[dict[str, Callable[[_Words], str | None]]] = {
     "market": lambda w: "How the books differ from each other, and what their goal lines imply",
@@ -216,7 +221,7 @@ _SENTENCES: Final[dict[str, Callable[[_Words], str | None]]] = {
     "ratings": _Words.ratings,
     "rest": lambda w: w.pair("Days of rest", "rest_days", "{:.0f}"),
     "season": lambda w: w.pair("Matches played this season", "matches_played", "{:.0f}"),
-    "lead_time": lambda w: f"{w.get('lead_hours'):.0f} hours from these prices to kick-off",
+    "lead_time": _Words.lead_time,
 }
 
 
