@@ -1,0 +1,51 @@
+"""A real model trained in seconds on a small league, for tests of everything that serves one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from types import MappingProxyType
+
+from betting_ai.errors import ModelMissingError
+from betting_ai.features.facts import Facts
+from betting_ai.training.bayesian import BayesianTrainer
+from betting_ai.training.boosted import BoostedTrainer
+from betting_ai.training.deep_rl import PolicyTrainer
+from betting_ai.training.forest import ForestTrainer
+from betting_ai.training.members import Trainer
+from betting_ai.training.train import TrainingPlan, train
+from small_league import seasons_of
+
+SMALL_TRAINERS: tuple[Trainer, ...] = (
+    BoostedTrainer(rounds=30),
+    ForestTrainer(trees=20),
+    PolicyTrainer(sweeps=1),
+    BayesianTrainer(),
+)
+THROUGH = date(2022, 6, 30)
+
+
+@dataclass(frozen=True)
+class MemoryStore:
+    """A model store over bytes."""
+
+    files: Mapping[str, bytes]
+
+    def read(self, path: str) -> bytes:
+        if path not in self.files:
+            raise ModelMissingError(f"model file {path} is missing")
+        return self.files[path]
+
+
+def league() -> Facts:
+    """Four seasons to learn from, and one after them."""
+    return seasons_of(seasons=(2018, 2019, 2020, 2021, 2022), teams=12)
+
+
+@cache
+def artifact(through: date = THROUGH) -> Mapping[str, bytes]:
+    """The files of a model trained on the small league."""
+    plan = TrainingPlan(through, seasons_held_out=1, trainers=SMALL_TRAINERS)
+    return MappingProxyType(train(league(), {}, plan, lambda _what, _share: None))
