@@ -40,8 +40,8 @@ class Features:
     Attributes:
         matrix: (n, d) float32 in the order of the spec's names; missing is NaN.
         market: each event's market at its moment.
-        cutoff: (n,) seconds since the epoch: ``min(as_of, time of the newest price)``; -1 for an
-            event without a usable price (its row is all NaN).
+        cutoff: (n,) seconds since the epoch: ``min(as_of, time of the newest price)``; ``as_of``
+            for an event without a usable price (its row is all NaN).
         lead_clamped: (n,) the lead time lies outside the trained range.
     """
 
@@ -77,7 +77,8 @@ def build(
     if np.any(facts.kickoff[rows] <= as_of):
         raise LookAheadError("an event that has begun cannot be judged: as_of must lie before it")
     market = market_view(facts, rows, as_of, spec)
-    cutoff = np.minimum(as_of, market.newest)
+    # An event without a price is not judged; its row must not ask for the past of 1970.
+    cutoff = np.where(market.newest >= 0, np.minimum(as_of, market.newest), as_of)
     columns = np.full((len(NAMES), len(rows)), np.nan, dtype=np.float32)
     lead = (facts.kickoff[rows] - cutoff) / 3_600.0
     clamped = (lead < spec.lead_hours[0]) | (lead > spec.lead_hours[1])
