@@ -66,3 +66,14 @@ def book(code: str) -> Book:
     """The book behind a code; one never heard of is a bookmaker that goes by its code."""
     other = BookKind.EXCHANGE if code in EXCHANGE_COMMISSION else BookKind.NAMED
     return Book(code, _NAMES.get(code, code), _SUMMARIES.get(code, other))
+
+
+def bookmakers() -> tuple[Book, ...]:
+    """Every bookmaker and exchange known by name."""
+    return tuple(book(code) for code in _NAMES if code not in _SUMMARIES)
+
+
+def find_bookmaker(text: str) -> Book | None:
+    """The one that a person means by its code or its name, in any case."""
+    wanted = text.strip().casefold()
+    return next((b for b in bookmakers() if wanted in {b.code.casefold(), b.name.casefold()}), None)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -51,11 +52,13 @@ class FolderContents:
         facts: of all usable files.
         reports: one per usable file.
         unusable: why the other files could not be used, one line each.
+        payloads: ``"E0/2024"`` -> SHA-256 of the usable file it was read from.
     """
 
     facts: Facts
     reports: tuple[CleaningReport, ...]
     unusable: tuple[str, ...]
+    payloads: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -82,31 +85,43 @@ class SeasonFolder:
         return sorted(found, key=lambda file: (file.season, order[file.league]))
 
     def read(
-        self, seasons: Collection[int] | None = None, leagues: Collection[str] | None = None
+        self,
+        seasons: Collection[int] | None = None,
+        leagues: Collection[str] | None = None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> FolderContents:
         """Facts and reports of the asked season files; a file that is no table is left out.
+
+        Args:
+            seasons: None for all.
+            leagues: None for all.
+            progress: told after each file how many are done, of how many.
 
         Raises:
             NothingToDoError: the folder has none of what was asked.
             NotTabularError: not one of the files can be used.
         """
-        parts, reports, unusable = [], [], []
+        parts, reports, unusable, payloads = [], [], [], {}
         files = self.find(seasons, leagues)
         if not files:
             raise _nothing_in(self.path)
-        for file in files:
+        for done, file in enumerate(files, start=1):
+            content = file.path.read_bytes()
             try:
                 parsed = parse_season_file(
-                    file.path.read_bytes(), league=file.league, season=file.season, name=file.name
+                    content, league=file.league, season=file.season, name=file.name
                 )
             except NotTabularError as error:
                 unusable.append(str(error))
-                continue
-            parts.append(parsed.facts)
-            reports.append(parsed.report)
+            else:
+                parts.append(parsed.facts)
+                reports.append(parsed.report)
+                payloads[f"{file.league}/{file.season}"] = hashlib.sha256(content).hexdigest()
+            if progress:
+                progress(done, len(files))
         if not parts:
             raise NotTabularError(unusable[0])
-        return FolderContents(merge(parts), tuple(reports), tuple(unusable))
+        return FolderContents(merge(parts), tuple(reports), tuple(unusable), payloads)
 
     def load(
         self, seasons: Collection[int] | None = None, leagues: Collection[str] | None = None

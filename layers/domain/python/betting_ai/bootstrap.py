@@ -1,0 +1,164 @@
+"""The composition root: the only place that names adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from betting_ai.adapters.feeds.football_data.folder import FolderContents, FolderFeed, SeasonFolder
+from betting_ai.adapters.feeds.football_data.normaliser import FootballDataNormaliser
+from betting_ai.adapters.feeds.football_data.seasons import season_of
+from betting_ai.adapters.feeds.resolver import TeamResolver, seed_aliases
+from betting_ai.adapters.feeds.sample import SampleFeed
+from betting_ai.adapters.local.model_store import FolderModelStore
+from betting_ai.adapters.local.object_store import LocalObjectStore
+from betting_ai.adapters.local.postgres import EmbeddedPostgres
+from betting_ai.adapters.sql.database import open_database, reach_database
+from betting_ai.adapters.sql.health import DatabaseHealth, examine
+from betting_ai.adapters.sql.unit_of_work import unit_of_work_factory
+from betting_ai.clock import Clock, SystemClock
+from betting_ai.models.registry import Registry
+from betting_ai.ports.feeds import Feed
+from betting_ai.ports.unit_of_work import UnitOfWorkFactory
+from betting_ai.settings import Settings
+from betting_ai.usecases.ingest_raw import IngestRaw
+from betting_ai.usecases.predict_event import PredictEvent
+from betting_ai.usecases.prepare_data import PrepareData
+from betting_ai.usecases.select_top3 import SelectTop3
+
+
+@dataclass(frozen=True)
+class App:
+    """The use cases and feeds of one configuration; the database opens when first needed.
+
+    Attributes:
+        settings: what it is made from.
+        clock: tells the present.
+    """
+
+    settings: Settings
+    clock: Clock
+    _stack: ExitStack = field(repr=False)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The models."""
+        return Registry(FolderModelStore(self.settings.models))
+
+    @cached_property
+    def units(self) -> UnitOfWorkFactory:
+        """Transactions in the database."""
+        engine = self._stack.enter_context(open_database(self._url, self.settings.home))
+        return unit_of_work_factory(engine)
+
+    @property
+    def _url(self) -> str | None:
+        secret = self.settings.database_url
+        return secret.get_secret_value() if secret else None
+
+    @cached_property
+    def raw(self) -> LocalObjectStore:
+        """Raw payloads and notes."""
+        return LocalObjectStore(self.settings.home / "objects")
+
+    @property
+    def ingest(self) -> IngestRaw:
+        """Stores payloads as facts."""
+        resolver = TeamResolver(seed_aliases())
+        return IngestRaw(self.units, self.raw, FootballDataNormaliser(), resolver)
+
+    @property
+    def prepare_data(self) -> PrepareData:
+        """Ingests what a question needs."""
+        return PrepareData(self.units, self.ingest, self.registry)
+
+    @property
+    def select_top3(self) -> SelectTop3:
+        """Selects the day's bets."""
+        return SelectTop3(self.units, self.registry)
+
+    @property
+    def predict_event(self) -> PredictEvent:
+        """Predicts one event."""
+        return PredictEvent(self.units, self.registry)
+
+    @property
+    def sample(self) -> Feed:
+        """Real matches of another year, for a first look."""
+        return SampleFeed(self.clock)
+
+    @property
+    def site_name(self) -> str:
+        """The site's host, as shown to people."""
+        return (urlsplit(self.settings.site_url).hostname or "").removeprefix("www.")
+
+    def folder(self, path: Path) -> Feed:
+        """Season files and fixtures in a folder."""
+        return FolderFeed(path, self.clock)
+
+    def seasons_in(self, path: Path, leagues: Collection[str]) -> list[int]:
+        """The seasons that a folder has files of."""
+        return sorted({file.season for file in SeasonFolder(path).find(leagues=leagues or None)})
+
+    def history_in(
+        self, path: Path, through: date, progress: Callable[[int, int], None]
+    ) -> FolderContents:
+        """The matches of a folder's season files up to the season of a day; for training."""
+        seasons = [season for season in self.seasons_in(path, ()) if season <= season_of(through)]
+        return SeasonFolder(path).read(seasons, progress=progress)
+
+    def site(
+        self, progress: Callable[[int, int], None] | None = None, *, patient: bool = True
+    ) -> Feed:
+        """Season files and fixtures on the site.
+
+        Args:
+            progress: told after each file how many are done, of how many.
+            patient: try again after a failure; else only find out quickly whether it answers.
+        """
+        from betting_ai.adapters.feeds.football_data.site import (  # noqa: PLC0415 - slow to import
+            SiteFeed,
+            SiteLimits,
+        )
+
+        return SiteFeed(
+            self.settings.site_url,
+            raw=self.raw,
+            notes=self.raw,
+            clock=self.clock,
+            limits=SiteLimits() if patient else SiteLimits(attempts=1, timeout=3.0),
+            progress=progress,
+        )
+
+    def examine_database(self) -> tuple[str, DatabaseHealth | None]:
+        """Where the database is, and how it is; None where there is none yet.
+
+        Raises:
+            DatabaseUnavailableError: it is there, but cannot be reached.
+        """
+        if self._url is None:
+            server = EmbeddedPostgres(self.settings.home)
+            if not server.exists:
+                return f"embedded, in {server.location}, made when first needed", None
+            where = f"embedded, PostgreSQL {server.version} in {server.location}"
+        else:
+            where = "the one that DATABASE_URL names"
+        with reach_database(self._url, self.settings.home) as engine:
+            return where, examine(engine)
+
+    def for_sample(self) -> App:
+        """The same over a database of its own, so that the sample never meets a live record."""
+        own = {"home": self.settings.home / "sample", "database_url": None}
+        return App(self.settings.model_copy(update=own), self.clock, self._stack)
+
+
+@contextmanager
+def build(settings: Settings, clock: Clock | None = None) -> Iterator[App]:
+    """The application while the block runs; what it opened is closed at the end."""
+    with ExitStack() as stack:
+        yield App(settings, clock or SystemClock(), stack)

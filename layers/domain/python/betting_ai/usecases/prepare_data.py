@@ -1,0 +1,151 @@
+"""Bring in what a day's question needs of a feed, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from betting_ai.domain.leagues import LEAGUES, SEASON_FILE_LEAGUES
+from betting_ai.errors import FeedError, InvalidInputError, NoModelBeforeError
+from betting_ai.features.checkpoint import Checkpoint
+from betting_ai.features.history import summarise
+from betting_ai.models.manifest import Manifest
+from betting_ai.models.registry import Registry
+from betting_ai.ports.feeds import FeedRequest, Fetched, Payload
+from betting_ai.ports.repositories import FactsQuery
+from betting_ai.ports.unit_of_work import UnitOfWorkFactory
+from betting_ai.usecases.assess_events import Window
+from betting_ai.usecases.ingest_raw import REFUSED, IngestCommand, IngestRaw, Progress
+from betting_ai.usecases.select_top3 import SNAPSHOT_AGE
+
+Fetch = Callable[[FeedRequest], Fetched]
+"""How a feed is asked."""
+
+
+@dataclass(frozen=True)
+class PrepareDataCommand:
+    """What is needed.
+
+    Attributes:
+        fetch: asks the feed.
+        window: the question.
+        coming: payloads of coming matches, already fetched; for a question about now.
+    """
+
+    fetch: Fetch
+    window: Window
+    coming: tuple[Payload, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What was found.
+
+    Attributes:
+        warnings: what could not be used, one line each.
+    """
+
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PrepareData:
+    """The use case: ingests the season files that the model for the day has not seen.
+
+    A model brings its past along as a checkpoint, so only seasons after it are needed. Where the
+    checkpoint does not fit what is stored, or the model has seen the day, every season is.
+    """
+
+    units: UnitOfWorkFactory
+    ingest: IngestRaw
+    registry: Registry
+
+    def __call__(self, command: PrepareDataCommand, progress: Progress | None = None) -> Prepared:
+        """Fetch and ingest.
+
+        Raises:
+            NoModelBeforeError: every model has seen the day.
+            InvalidInputError: the day lies before all data.
+            FeedError: the feed cannot be had, or not one of its files can be used.
+            NothingToDoError: the feed has none of the files.
+        """
+        window = command.window
+        models = self._models(window)
+        manifest, in_sample = models[0]
+        last = _season(window.as_of + timedelta(hours=window.hours))
+        first = _first_season(self.registry.checkpoint(manifest))
+        if window.as_of.date() < date(first, 7, 1):
+            raise InvalidInputError(
+                f"there is no data before {date(first, 7, 1)}; ask for a later day"
+            )
+        everything = _request((*SEASON_FILE_LEAGUES, *window.leagues), first, last)
+        if in_sample:
+            return self._read(command, everything, progress)
+        since = _season(manifest.trained_through + timedelta(days=1))
+        leagues = window.leagues or SEASON_FILE_LEAGUES
+        prepared = self._read(command, _request(leagues, since, last), progress)
+        if not all(self._fits(model, window) for model, _ in models):
+            return self._read(command, everything, progress)
+        return prepared
+
+    def _models(self, window: Window) -> list[tuple[Manifest, bool]]:
+        """Those that may answer, oldest first; one for prices a little older than the question."""
+        choose = self.registry.choose
+        now = choose(window.market, window.channel, window.as_of, window.allow_in_sample)
+        try:
+            before = choose(window.market, window.channel, window.as_of - SNAPSHOT_AGE)
+        except NoModelBeforeError:
+            return [now]
+        return [now] if before[0].version == now[0].version else [before, now]
+
+    def _read(
+        self, command: PrepareDataCommand, request: FeedRequest, progress: Progress | None
+    ) -> Prepared:
+        fetched = command.fetch(request)
+        payloads = (*fetched.payloads, *command.coming)  # results first: they bring the teams
+        result = self.ingest(IngestCommand(payloads), progress)
+        refused = [str(entry.error) for entry in result.entries if entry.status == REFUSED]
+        if payloads and len(refused) == len(payloads):
+            raise FeedError(_in_short(refused))
+        absent = set(request.seasons or ()) - {payload.season for payload in payloads}
+        begun = {year for year in absent if year < _season(command.window.as_of)}
+        gaps = [f"no files of season {year}-{(year + 1) % 100:02d}" for year in sorted(begun)]
+        return Prepared(tuple(_in_short(w) for w in (refused, fetched.failed, gaps) if w))
+
+    def _fits(self, manifest: Manifest, window: Window) -> bool:
+        """Whether the model's checkpoint may stand in for the stored past that it covers."""
+        checkpoint = self.registry.checkpoint(manifest)
+        through = date(1970, 1, 1) + timedelta(days=checkpoint.through)
+        with self.units() as unit:
+            if checkpoint.vouches_for(unit.facts.seasons(through)):
+                return True
+            until = window.as_of + timedelta(hours=window.hours)
+            stored = unit.facts.load(FactsQuery(window.as_of, kickoff_before=until))
+        as_of, spec = int(window.as_of.timestamp()), manifest.spec
+        return checkpoint.serves(as_of, spec, summarise(stored, as_of, spec))
+
+
+def _season(moment: date | datetime) -> int:
+    """The season of a day: July begins one."""
+    return moment.year if moment.month >= 7 else moment.year - 1
+
+
+def _first_season(checkpoint: Checkpoint) -> int:
+    return min(int(name.partition("/")[2]) for name in checkpoint.digests)
+
+
+def _request(leagues: tuple[str, ...], first: int, last: int) -> FeedRequest:
+    """The files of some leagues and of those that their teams come from."""
+    countries = {LEAGUES[code].country for code in leagues}
+    return FeedRequest(
+        leagues=tuple(code for code, league in LEAGUES.items() if league.country in countries),
+        seasons=tuple(range(first, last + 1)),
+        extra=any(code not in SEASON_FILE_LEAGUES for code in leagues),
+    )
+
+
+def _in_short(lines: list[str] | tuple[str, ...]) -> str:
+    """The first line, and how many more there are."""
+    more = len(lines) - 1
+    return lines[0] if not more else f"{lines[0]} (and {more} more like it)"
