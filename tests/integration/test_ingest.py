@@ -282,9 +282,9 @@ def test_an_empty_folder_is_nothing_to_do(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def command(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
+def command(database_url: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
     monkeypatch.setenv("BETTING_AI_DATABASE_URL", database_url)
-    monkeypatch.setenv("BETTING_AI_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("BETTING_AI_HOME", str(home))
     monkeypatch.setenv("BETTING_AI_SITE_URL", "http://127.0.0.1:9")
     app = typer.Typer()
     app.command()(ingest)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from betting_ai.cli.context import current_settings
 from betting_ai.errors import DatabaseUnavailableError, InvalidInputError, NothingToDoError
-from betting_ai.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from betting_ai.adapters.local.postgres import EmbeddedPostgres
+    from betting_ai.settings import Settings
 
 app = typer.Typer(help="Look after the database.", no_args_is_help=True)
 
@@ -27,7 +28,7 @@ def status(as_json: _Json = False) -> None:
     from betting_ai.adapters.sql.database import reach_database
     from betting_ai.adapters.sql.migrate import HEAD, current_revision
 
-    settings = load_settings()
+    settings = current_settings()
     facts: dict[str, object] = {"kind": "external", "exists": True, "running": True}
     if settings.database_url is None:
         server = _embedded(settings)
@@ -53,7 +54,7 @@ def upgrade(as_json: _Json = False) -> None:
     from betting_ai.adapters.sql.database import prepare, reach_database
     from betting_ai.adapters.sql.migrate import HEAD, current_revision
 
-    settings = load_settings()
+    settings = current_settings()
     with reach_database(_url(settings), settings.home) as engine:
         before = current_revision(engine)
         prepare(engine)
@@ -64,7 +65,7 @@ def upgrade(as_json: _Json = False) -> None:
 def start(as_json: _Json = False) -> None:
     """Keep the embedded database running until Ctrl-C, for other programs to look at."""
     signals = {signal.SIGINT, signal.SIGTERM}
-    with _embedded(load_settings()) as server:
+    with _embedded(current_settings()) as server:
         _show({"url": server.url()}, as_json=as_json)
         signal.pthread_sigmask(signal.SIG_BLOCK, signals)
         signal.sigwait(signals)
@@ -73,7 +74,7 @@ def start(as_json: _Json = False) -> None:
 @app.command()
 def stop(as_json: _Json = False) -> None:
     """Stop an embedded database that a killed process left running."""
-    server = _embedded(load_settings())
+    server = _embedded(current_settings())
     if not server.running:
         raise NothingToDoError("The embedded database does not run")
     server.start()
@@ -95,7 +96,7 @@ def reset(
 
     if not yes:
         raise InvalidInputError("This deletes every match, price, pick and bet; add --yes")
-    with _embedded(load_settings()) as server:
+    with _embedded(current_settings()) as server:
         server.wipe()
         engine = connect(server.url())
         prepare(engine)
@@ -106,7 +107,7 @@ def reset(
 @app.command()
 def url(as_json: _Json = False) -> None:
     """The embedded database's address, for psql and the like while it runs (see start)."""
-    server = _embedded(load_settings())
+    server = _embedded(current_settings())
     if as_json:
         _show({"url": server.url(), "running": server.running}, as_json=True)
     else:

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from betting_ai.cli.ingest_view import Tally, show
-from betting_ai.domain.leagues import LEAGUES, SEASON_FILE_LEAGUES, find_league
-from betting_ai.settings import Settings, load_settings
-
-if TYPE_CHECKING:
-    from betting_ai.ports.feeds import Feed
-    from betting_ai.ports.object_store import RawStore
-    from betting_ai.usecases.ingest_raw import IngestRaw
+from betting_ai.cli.context import Json, Voice, current_settings, league_codes
+from betting_ai.domain.leagues import LEAGUES, SEASON_FILE_LEAGUES
 
 _Seasons = Annotated[
     str | None, typer.Option("--seasons", help="Such as 2324,2425; all of the folder by default.")
@@ -27,52 +18,6 @@ _Leagues = Annotated[
 ]
 _Extra = Annotated[bool, typer.Option("--extra", help="The extra leagues too (ARG, BRA, ...).")]
 _Fixtures = Annotated[bool, typer.Option("--fixtures", help="Coming matches too.")]
-_Json = Annotated[bool, typer.Option("--json", help="For machines.")]
-
-
-@dataclass(frozen=True)
-class Wiring:
-    """The adapters that these commands speak to."""
-
-    ingest: IngestRaw
-    raw: RawStore
-    sample: Feed
-    folder: Callable[[Path], Feed]
-    site: Callable[[Callable[[int, int], None]], Feed]
-
-
-@contextmanager
-def wired(settings: Settings) -> Iterator[Wiring]:
-    """The adapters for these settings, with a database that is ready."""
-    from betting_ai.adapters.feeds.football_data.folder import FolderFeed
-    from betting_ai.adapters.feeds.football_data.normaliser import FootballDataNormaliser
-    from betting_ai.adapters.feeds.football_data.site import SiteFeed
-    from betting_ai.adapters.feeds.resolver import TeamResolver, seed_aliases
-    from betting_ai.adapters.feeds.sample import SampleFeed
-    from betting_ai.adapters.local.object_store import LocalObjectStore
-    from betting_ai.adapters.sql.database import open_database
-    from betting_ai.adapters.sql.unit_of_work import unit_of_work_factory
-    from betting_ai.clock import SystemClock
-    from betting_ai.usecases.ingest_raw import IngestRaw
-
-    url = settings.database_url.get_secret_value() if settings.database_url else None
-    with open_database(url, settings.home) as engine:
-        clock = SystemClock()
-        store = LocalObjectStore(settings.home / "objects")
-        yield Wiring(
-            ingest=IngestRaw(
-                units=unit_of_work_factory(engine),
-                raw=store,
-                normaliser=FootballDataNormaliser(),
-                resolver=TeamResolver(seed_aliases()),
-            ),
-            raw=store,
-            sample=SampleFeed(clock),
-            folder=lambda path: FolderFeed(path, clock),
-            site=lambda progress: SiteFeed(
-                settings.site_url, raw=store, notes=store, clock=clock, progress=progress
-            ),
-        )
 
 
 def ingest(
@@ -80,7 +25,7 @@ def ingest(
         Path | None,
         typer.Option(
             "--folder",
-            help="Folder of season files; without it, the sample matches (E0 and SP1 of 2023-24).",
+            help="Season files; without it, the sample (2023-24), in a database of its own.",
         ),
     ] = None,
     seasons: _Seasons = None,
@@ -90,19 +35,22 @@ def ingest(
     again: Annotated[
         bool, typer.Option("--again", help="Read files again that were stored before.")
     ] = False,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Read season files, extra leagues and fixtures from a folder into the database."""
+    from betting_ai.bootstrap import build
+    from betting_ai.cli.ingest_view import Tally, show
     from betting_ai.ports.feeds import FeedRequest
     from betting_ai.usecases.ingest_raw import IngestCommand
 
-    request = FeedRequest(_codes(leagues), _years(seasons), fixtures=fixtures, extra=extra)
-    with wired(load_settings()) as wiring:
-        feed = wiring.folder(folder) if folder else wiring.sample
-        with Tally(quiet=as_json) as tally:
+    request = FeedRequest(league_codes(leagues), _years(seasons), fixtures=fixtures, extra=extra)
+    with build(current_settings()) as app:
+        feed = app.folder(folder) if folder else app.sample
+        with Tally(quiet=Voice(as_json=as_json).quiet) as tally:
             fetched = feed.fetch(request)
             command = IngestCommand(fetched.payloads, again=again)
-            result = wiring.ingest(command, tally.ingested)
+            owner = app if folder else app.for_sample()
+            result = owner.ingest(command, tally.ingested)
     show(fetched, result, as_json=as_json)
 
 
@@ -115,34 +63,29 @@ def fetch(
     fixtures: Annotated[
         bool, typer.Option("--fixtures/--no-fixtures", help="Coming matches too.")
     ] = True,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Fetch from the site what changed, and read it into the database."""
     from betting_ai.adapters.feeds.football_data.seasons import season_of
-    from betting_ai.clock import SystemClock
+    from betting_ai.bootstrap import build
+    from betting_ai.cli.ingest_view import Tally, show
     from betting_ai.ports.feeds import FeedRequest
     from betting_ai.usecases.fetch_feeds import FetchFeeds
     from betting_ai.usecases.ingest_raw import IngestCommand
 
-    settings = load_settings()
-    now = season_of(SystemClock().now().date())
+    settings = current_settings()
     extra_leagues = tuple(code for code in LEAGUES if code not in SEASON_FILE_LEAGUES)
-    request = FeedRequest(
-        leagues=_codes(leagues) or (*settings.leagues, *(extra_leagues if extra else ())),
-        seasons=_years(seasons) or (now - 1, now),
-        fixtures=fixtures,
-        extra=extra,
-    )
-    with wired(settings) as wiring, Tally(quiet=as_json) as tally:
-        fetched = FetchFeeds(wiring.site(tally.fetched), wiring.raw)(request)
-        result = wiring.ingest(IngestCommand(fetched.payloads), tally.ingested)
+    with build(settings) as app, Tally(quiet=Voice(as_json=as_json).quiet) as tally:
+        now = season_of(app.clock.now().date())
+        request = FeedRequest(
+            leagues=league_codes(leagues) or (*settings.leagues, *(extra_leagues if extra else ())),
+            seasons=_years(seasons) or (now - 1, now),
+            fixtures=fixtures,
+            extra=extra,
+        )
+        fetched = FetchFeeds(app.site(tally.fetched), app.raw)(request)
+        result = app.ingest(IngestCommand(fetched.payloads), tally.ingested)
     show(fetched, result, as_json=as_json)
-
-
-def _codes(text: str | None) -> tuple[str, ...] | None:
-    if text is None:
-        return None
-    return tuple(find_league(code.strip()).code for code in text.split(","))
 
 
 def _years(text: str | None) -> tuple[int, ...] | None:

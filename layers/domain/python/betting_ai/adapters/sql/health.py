@@ -1,0 +1,113 @@
+"""What a database holds and how it came there, for an operator's look; it changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from betting_ai.adapters.sql.migrate import HEAD, current_revision
+from betting_ai.adapters.sql.tables import IngestLogEntry, ReviewDoubt
+
+COUNTED: Final = (
+    "leagues", "teams", "books", "events", "results", "odds", "predictions", "slates",
+    "recommendations",
+)  # fmt: skip
+
+_BY_REASON: Final = ("rows_repaired", "rows_refused", "quotes_refused", "stages")
+
+
+@dataclass(frozen=True)
+class SourceAge:
+    """One feed's last delivery.
+
+    Attributes:
+        source: feed name.
+        received_at: when its newest payload came.
+        payloads: how many were read.
+    """
+
+    source: str
+    received_at: datetime
+    payloads: int
+
+
+@dataclass(frozen=True)
+class DatabaseHealth:
+    """A database as it stands.
+
+    Attributes:
+        revision: of its schema; None for an empty database.
+        up_to_date: the schema is the one this version needs.
+        size: bytes on disk.
+        rows: rows by table; empty where the schema is not up to date.
+        last_kickoff: of the newest match.
+        sources: what came from where.
+        payloads: payloads by status.
+        totals: rows read and kept and quotes kept, over all payloads.
+        reasons: repaired and refused by reason, and seconds per stage, over all payloads.
+        waiting: names that wait for review.
+    """
+
+    revision: str | None
+    up_to_date: bool
+    size: int
+    rows: dict[str, int]
+    last_kickoff: datetime | None
+    sources: tuple[SourceAge, ...]
+    payloads: dict[str, int]
+    totals: dict[str, int]
+    reasons: dict[str, dict[str, float]]
+    waiting: int
+
+
+def examine(engine: Engine) -> DatabaseHealth:
+    """Look at a database.
+
+    Raises:
+        DatabaseUnavailableError: it cannot be reached.
+    """
+    revision = current_revision(engine)
+    with engine.connect() as connection:
+        size = connection.scalar(sa.text("SELECT pg_database_size(current_database())")) or 0
+        if revision != HEAD:
+            return DatabaseHealth(revision, False, size, {}, None, (), {}, {}, {}, 0)
+        log = IngestLogEntry
+        by_source = sa.select(log.source, sa.func.max(log.received_at), sa.func.count())
+        by_status = sa.select(log.status, sa.func.count()).group_by(log.status)
+        totals = {
+            name: connection.scalar(sa.select(sa.func.sum(getattr(log, name)))) or 0
+            for name in ("rows_read", "rows_kept", "quotes_kept")
+        }
+        waiting = sa.select(sa.func.count()).where(ReviewDoubt.resolved_at.is_(None))
+        return DatabaseHealth(
+            revision=revision,
+            up_to_date=True,
+            size=size,
+            rows={name: _count(connection, name) for name in COUNTED},
+            last_kickoff=connection.scalar(sa.text("SELECT max(kickoff) FROM events")),
+            sources=tuple(
+                SourceAge(*row) for row in connection.execute(by_source.group_by(log.source))
+            ),
+            payloads=dict(connection.execute(by_status).all()),
+            totals=totals,
+            reasons={name: _by_reason(connection, name) for name in _BY_REASON},
+            waiting=connection.scalar(waiting) or 0,
+        )
+
+
+def _count(connection: Connection, table: str) -> int:
+    return connection.scalar(sa.select(sa.func.count()).select_from(sa.table(table))) or 0
+
+
+def _by_reason(connection: Connection, column: str) -> dict[str, float]:
+    """Sums of a JSON column's numbers by key."""
+    pairs = sa.func.jsonb_each_text(getattr(IngestLogEntry, column)).table_valued("key", "value")
+    total = sa.func.sum(pairs.c.value.cast(sa.Double))
+    sums = sa.select(pairs.c.key, total).select_from(
+        IngestLogEntry.__table__.join(pairs, sa.true())
+    )
+    return dict(connection.execute(sums.group_by(pairs.c.key).order_by(total.desc())).all())

@@ -1,0 +1,316 @@
+"""Slates and predictions as people like to read them; the numbers are those of ``--json``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from math import isnan
+from typing import Any, Final
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from betting_ai.domain.books import book
+from betting_ai.domain.markets import OUTCOMES, Outcome
+from betting_ai.domain.slate import (
+    Candidate,
+    Criteria,
+    NearMiss,
+    Pick,
+    Reason,
+    Shortfall,
+    Slate,
+    Stamp,
+)
+
+_WIDEST: Final = 100
+_BAR: Final = 20
+
+_MEMBERS: Final = {
+    "xgboost": "XGBoost",
+    "random_forest": "random forest",
+    "deep_rl": "deep RL",
+    "bayesian": "Bayesian",
+}
+
+_STAMPS: Final = {
+    Stamp.MARKET_ONLY: "the models add nothing to the market here; its consensus stands alone",
+    Stamp.UPPER_BOUND: "priced at the market maximum: an upper bound, not a price you can take",
+    Stamp.IN_SAMPLE: "the model was trained on this day: this proves nothing",
+    Stamp.TUNED_ON: "settings were chosen while looking at days up to and after this one",
+    Stamp.RECONSTRUCTED: "price times follow the source's rule; they were not seen by us",
+    Stamp.LEAD_TIME_CLAMPED: "further from kick-off than anything the models were trained on",
+}
+
+_REASONS: Final = {
+    Reason.STALE_PRICE: "the price is too old",
+    Reason.PRICE_ABOVE_MAXIMUM: "the price is above the market's maximum: stale or mistyped",
+    Reason.PRICE_OVER_AVERAGE: "the price is far above the average: stale or mistyped",
+    Reason.NO_NAMED_BOOK: "no bookmaker's own price",
+    Reason.NOT_ENOUGH_PRICES: "too few prices",
+    Reason.UNMATCHED_EVENT: "the match could not be identified without doubt",
+    Reason.OUTSIDE_WINDOW: "outside the window",
+    Reason.ALREADY_RECOMMENDED: "the match was recommended before",
+    Reason.SECOND_SELECTION_OF_EVENT: "another selection of the match is picked",
+    Reason.SLATE_FULL: "three better ones are picked",
+    Reason.EXPOSURE_CAP: "no stake is left under the day's limits",
+    Reason.BELOW_MINIMUM_STAKE: "the stake would be too small",
+}
+
+
+def show_slate(slate: Slate, bankroll: Decimal) -> None:
+    """Print a slate."""
+    console = _console()
+    for part in (
+        _header(slate),
+        *(_card(pick, slate, bankroll) for pick in slate.picks),
+        *([] if slate.picks else [_no_bet(slate)]),
+        *_near_misses(slate),
+        _reading(slate),
+    ):
+        console.print(part)
+
+
+def show_prediction(prediction: Mapping[str, Any]) -> None:
+    """Print what `PredictEvent` found."""
+    console = _console()
+    kickoff = datetime.fromisoformat(prediction["kickoff"])
+    as_of = datetime.fromisoformat(prediction["as_of"])
+    prices = datetime.fromisoformat(prediction["prices_as_of"])
+    console.print(Rule(Text(prediction["event_name"], style="bold"), align="left", style="cyan"))
+    console.print(f"Kick-off {_when(kickoff)}, {_span(kickoff - as_of)} from {_when(as_of)}")
+    console.print(
+        f"Prices {_span(as_of - prices)} old; model {prediction['model']}, trained through "
+        f"{prediction['trained_through']}",
+        style="dim",
+    )
+    sources = {
+        "market": prediction["market"],
+        **{_MEMBERS.get(n, n): p for n, p in prediction["members"].items()},
+        "ensemble": prediction["ensemble"],
+        "our price": prediction["pick_price"],
+    }
+    chances = _by_outcome("probability")
+    for name, p in sources.items():
+        style = "bold" if name == "our price" else ""
+        chances.add_row(name, *(_percent(p[str(o)]) for o in OUTCOMES), style=style)
+    console.print(chances)
+    best = [prediction["best_prices"][str(o)] for o in OUTCOMES]
+    fair = [prediction["pick_price"][str(o)] for o in OUTCOMES]
+    worth = _by_outcome("best price")
+    for label, values in {
+        "bookmaker": [book(b["bookmaker"]).name if b["bookmaker"] else "none" for b in best],
+        "odds": [_number(b["odds"], ".2f") for b in best],
+        "fair odds": [f"{1 / f:.2f}" for f in fair],
+        "expected value": [_percent(b["expected_value"], "+") for b in best],
+        "confidence": [_number(b["confidence_score"], ".0f") for b in best],
+        "risk": [_number(b["risk_score"], ".2f") for b in best],
+    }.items():
+        worth.add_row(label, *values)
+    console.print(worth)
+    if prediction["upper_bound"]:
+        console.print(_STAMPS[Stamp.UPPER_BOUND].capitalize(), style="yellow")
+
+
+def _by_outcome(title: str) -> Table:
+    table = Table(title, box=box.SIMPLE_HEAD)
+    for outcome in OUTCOMES:
+        table.add_column(str(outcome), justify="right")
+    return table
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    console.width = min(console.width, _WIDEST)
+    return console
+
+
+def _header(slate: Slate) -> RenderableType:
+    until = slate.as_of + timedelta(hours=slate.window_hours)
+    unpriced = slate.events_considered - slate.events_priced
+    model = slate.model or "none"
+    lines = Table.grid(padding=(0, 2))
+    lines.add_column(style="dim", no_wrap=True)
+    lines.add_column(overflow="fold")
+    lines.add_row("Kick-offs", f"{_when(slate.as_of)} to {_when(until)}")
+    lines.add_row(
+        "Matches",
+        f"{slate.events_considered} considered, {slate.events_priced} with prices"
+        + (f", {unpriced} without" if unpriced else ""),
+    )
+    if slate.refused:
+        told = (f"{_REASONS[reason]} ({count})" for reason, count in slate.refused.items())
+        lines.add_row("Left out", "; ".join(told))
+    lines.add_row("Data", ", ".join(slate.data_sources) + _age(slate))
+    lines.add_row("Model", f"{model}, trained through {slate.trained_through or 'no day'}")
+    lines.add_row("Asked for", _criteria(slate.criteria))
+    title = Rule(Text("Betting AI", style="bold"), align="left", style="cyan")
+    notes = [Text(f"Note: {_STAMPS[stamp]}", style="yellow") for stamp in slate.stamps]
+    return Group(title, lines, *notes)
+
+
+def _age(slate: Slate) -> str:
+    shown = (*(p.candidate for p in slate.picks), *(m.candidate for m in slate.near_misses))
+    if not shown:
+        return ""
+    return f"; prices up to {_span(slate.as_of - min(c.prices_as_of for c in shown))} old"
+
+
+def _criteria(criteria: Criteria) -> str:
+    return (
+        f"confidence {criteria.min_confidence:g} or more, expected value "
+        f"{criteria.min_expected_value:+.1%} or more, risk {criteria.max_risk:g} or less "
+        f"({criteria.profile})"
+    )
+
+
+def _card(pick: Pick, slate: Slate, bankroll: Decimal) -> RenderableType:
+    c = pick.candidate
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column(overflow="fold")
+    facts.add_row("Match", f"{c.event_name}, {c.league}")
+    facts.add_row("Kick-off", f"{_when(c.kickoff)}, in {_span(c.kickoff - slate.as_of)}")
+    take = Text.assemble(
+        ("Take ", ""), (f"{c.price}", "bold green"), f" at {book(c.bookmaker).name}"
+    )
+    take.append(f", down to {pick.bet_until}, until {_when(pick.expires_at)}")
+    facts.add_row("Price", take)
+    facts.add_row("Stake", Text.assemble((f"{pick.stake}", "bold"), f" of {bankroll} units"))
+    facts.add_row("Value", f"{c.ev:+.1%} expected, {c.ev_lower:+.1%} or more nine times in ten")
+    facts.add_row("Confidence", _bar(c.confidence))
+    facts.add_row("Risk", f"{c.risk:.2f} (0 is safest, 1 riskiest)")
+    facts.add_row("Fair odds", f"{c.fair_odds:.2f}; the market says {1 / c.q:.2f}")
+    facts.add_row("Probability", f"{c.f:.1%}; the market says {c.q:.1%}")
+    facts.add_row("Models", _models(c))
+    facts.add_row("Timing", _TIMING[pick.advice])
+    body: list[RenderableType] = [facts]
+    if pick.rationale.key_reasons:
+        body.append(Text("\nWhy", style="dim"))
+        body.extend(_points(pick.rationale.key_reasons))
+    body.extend(Text(f"Note: {_STAMPS[stamp]}", style="yellow") for stamp in c.stamps)
+    wins = "" if c.outcome is Outcome.DRAW else " to win"
+    title = Text.assemble((f" {pick.rank}  {c.selection}{wins} ", "bold"))
+    return Panel(Group(*body), title=title, title_align="left", border_style="cyan", padding=(0, 1))
+
+
+_TIMING: Final = {
+    "bet": "bet now: deep RL sees no more in waiting for the close",
+    "wait": "deep RL would wait for the close; bet now only if you cannot",
+}
+
+
+def _models(c: Candidate) -> str:
+    shown = [f"{_MEMBERS.get(name, name)} {_percent(p)}" for name, p in c.members.items()]
+    return f"{', '.join(shown)}; together {_percent(c.p)}"
+
+
+def _no_bet(slate: Slate) -> RenderableType:
+    if not slate.events_considered:
+        text = "No match kicks off in this window, so there is nothing to bet on."
+    elif not slate.events_priced:
+        text = "No match in this window has a usable price yet."
+    else:
+        text = (
+            f"No bet today: none of {slate.events_priced} priced matches is worth its price by "
+            "these criteria. Most days are like this, and passing costs nothing."
+        )
+    return Padding(Text(text, style="bold"), (1, 0))
+
+
+def _near_misses(slate: Slate) -> Iterable[RenderableType]:
+    if not slate.near_misses:
+        return
+    yield Rule(Text("Near misses", style="bold"), align="left", style="dim")
+    for miss in slate.near_misses:
+        yield _near_miss(miss, slate)
+
+
+def _near_miss(miss: NearMiss, slate: Slate) -> RenderableType:
+    c = miss.candidate
+    head = Text.assemble((c.selection, "bold"), f" at {c.price} ({book(c.bookmaker).name})")
+    where = Text(f"{c.event_name}, {c.league}, {_when(c.kickoff)}", style="dim")
+    why = "; ".join(_why_not(s, c, slate.criteria) for s in miss.shortfalls)
+    return Group(head, Padding(where, (0, 0, 0, 2)), Padding(Text(why), (0, 0, 0, 2)))
+
+
+def _why_not(shortfall: Shortfall, c: Candidate, criteria: Criteria) -> str:
+    by = shortfall.missed_by
+    if shortfall.reason in _REASONS:
+        return _REASONS[shortfall.reason]
+    if by is None:
+        return f"no {_DEGREES[shortfall.reason]} can be given"
+    if shortfall.reason is Reason.LOW_CONFIDENCE:
+        return f"confidence {c.confidence:.1f}, {by:.1f} short of {criteria.min_confidence:g}"
+    if shortfall.reason is Reason.LOW_EXPECTED_VALUE:
+        return (
+            f"expected value {c.ev:+.1%}, {100 * by:.1f} points short of "
+            f"{criteria.min_expected_value:+.1%}"
+        )
+    return f"risk {c.risk:.2f}, {by:.2f} over {criteria.max_risk:g}"
+
+
+_DEGREES: Final = {
+    Reason.LOW_CONFIDENCE: "confidence",
+    Reason.LOW_EXPECTED_VALUE: "expected value",
+    Reason.HIGH_RISK: "risk",
+}
+
+
+def _reading(slate: Slate) -> RenderableType:
+    text = (
+        "How to read it: expected value is what a unit staked should gain on average, after what "
+        "such claims turned out to be worth. Confidence 70 means that seven of ten such prices "
+        "beat the closing price. Never take less than the lowest price named."
+    )
+    if slate.criteria.profile == "strict" and not slate.picks:
+        text += " --profile value asks for less."
+    return Padding(Text(text, style="dim"), (1, 0, 0, 0))
+
+
+def _points(lines: Iterable[str]) -> Iterable[RenderableType]:
+    for line in lines:
+        point = Table.grid(padding=(0, 1))
+        point.add_row("-", Text(line))
+        yield point
+
+
+def _bar(confidence: float) -> Text:
+    """Confidence as a bar and a number; also readable without colour."""
+    filled = 0 if isnan(confidence) else round(confidence / 100 * _BAR)
+    return Text.assemble(
+        ("|" * filled, "green"),
+        ("." * (_BAR - filled), "dim"),
+        f" {confidence:.0f} of 100 to beat the closing price",
+    )
+
+
+def _when(moment: datetime) -> str:
+    """In the reader's own time zone."""
+    local = moment.astimezone()
+    return f"{local:%a} {local.day} {local:%b %Y %H:%M %Z}"
+
+
+def _span(span: timedelta) -> str:
+    """``"7 h"``, ``"35 min"``, ``"3 d 4 h"``."""
+    minutes = round(span.total_seconds() / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours = round(minutes / 60)
+    if hours < 48:
+        return f"{hours} h"
+    return f"{hours // 24} d {hours % 24} h"
+
+
+def _percent(p: float | None, sign: str = "") -> str:
+    return "unknown" if p is None or isnan(p) else f"{p:{sign}.1%}"
+
+
+def _number(value: float | None, shape: str) -> str:
+    return "unknown" if value is None else f"{value:{shape}}"

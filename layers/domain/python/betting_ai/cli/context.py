@@ -1,0 +1,160 @@
+"""What commands share: reading what was asked, and speaking beside the answer."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+from zoneinfo import ZoneInfo
+
+import typer
+
+from betting_ai.domain.leagues import find_league
+from betting_ai.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from betting_ai.settings import Settings
+
+UK: Final = ZoneInfo("Europe/London")
+MORNING: Final = time(8)
+
+LONGEST_HOURS: Final = 24 * 14
+
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", help="2025-03-15T08:00:00Z, or a date: 08:00 UK. Now by default."),
+]
+Folder = Annotated[
+    Path | None,
+    typer.Option("--folder", help="Season files instead of the site: <season>/<division>.csv."),
+]
+Json = Annotated[bool, typer.Option("--json", help="For machines: one JSON document.")]
+AllowInSample = Annotated[
+    bool,
+    typer.Option("--allow-in-sample", help="Answer with a model that has seen the day, stamped."),
+]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a command asks about.
+
+    Attributes:
+        as_of: aware instant; None for now.
+        hours: how far ahead.
+        folder: where season files are; None for the site.
+        leagues: league codes.
+        bookmakers: book codes; empty for all.
+        allow_in_sample: accept a model that has seen the day.
+    """
+
+    as_of: datetime | None
+    hours: float
+    folder: Path | None
+    leagues: tuple[str, ...]
+    bookmakers: tuple[str, ...] = ()
+    allow_in_sample: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.hours <= LONGEST_HOURS:
+            raise InvalidInputError(
+                f"--hours must be above 0 and at most {LONGEST_HOURS}, not {self.hours:g}"
+            )
+
+
+class Voice:
+    """Speaks on stderr, beside the answer on stdout; one line each, JSON for machines."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+
+    @property
+    def quiet(self) -> bool:
+        """Whether progress bars would disturb."""
+        return self.as_json or not sys.stderr.isatty()
+
+    def note(self, text: str) -> None:
+        """Something to know."""
+        self._say("note", text)
+
+    def warn(self, text: str) -> None:
+        """Something that was left out."""
+        self._say("warning", text)
+
+    def error(self, code: str, text: str) -> None:
+        """Why there is no answer."""
+        self._say("error", text, code=code)
+
+    def _say(self, kind: str, text: str, **more: str) -> None:
+        message = " ".join(text.split())
+        line = f"{kind}: {message}"
+        if self.as_json:
+            line = json.dumps({kind: {**more, "message": message}}, ensure_ascii=False)
+        typer.echo(line, err=True)
+
+
+def current_settings() -> Settings:
+    """The settings of the environment; read here because importing their library takes time."""
+    from betting_ai.settings import load_settings
+
+    return load_settings()
+
+
+def instant(text: str | None) -> datetime | None:
+    """An instant as written on the command line; a date means 08:00 UK time.
+
+    Raises:
+        InvalidInputError: it is not one, or lies in the future.
+    """
+    if text is None:
+        return None
+    try:
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+            moment = datetime.combine(date.fromisoformat(text), MORNING, UK)
+        else:
+            moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidInputError(
+            f"{text!r} is no instant; write 2025-03-15T08:00:00Z, or a date such as 2025-03-15"
+        ) from None
+    if moment.tzinfo is None:
+        raise InvalidInputError(f"{text!r} has no time zone; write {text}Z for UTC")
+    return moment.astimezone(UTC)
+
+
+def league_codes(text: str | None) -> tuple[str, ...] | None:
+    """League codes from ``"E0,SP1"``.
+
+    Raises:
+        UnknownLeagueError: one of them is none.
+    """
+    if text is None:
+        return None
+    return tuple(find_league(code.strip()).code for code in text.split(","))
+
+
+def bookmaker_codes(text: str | None, voice: Voice) -> tuple[str, ...] | None:
+    """Book codes from codes or names, such as ``"B365,pinnacle"``.
+
+    One that is not known is left out with a warning.
+
+    Raises:
+        InvalidInputError: not one is known.
+    """
+    from betting_ai.domain.books import bookmakers, find_bookmaker
+
+    if text is None:
+        return None
+    asked = [name.strip() for name in text.split(",")]
+    found = {name: find_bookmaker(name) for name in asked}
+    known = ", ".join(f"{book.code} ({book.name})" for book in bookmakers())
+    unknown = ", ".join(repr(name) for name, book in found.items() if book is None)
+    if not any(found.values()):
+        raise InvalidInputError(f"no bookmaker {unknown}; known are {known}")
+    if unknown:
+        voice.warn(f"no bookmaker {unknown}; known are {known}")
+    return tuple(dict.fromkeys(book.code for book in found.values() if book))

@@ -1,0 +1,185 @@
+"""Puts a question's data in place: from a folder, the site, the database, or the sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from betting_ai.bootstrap import App, build
+from betting_ai.cli.context import MORNING, UK, Question, Voice
+from betting_ai.cli.ingest_view import Tally
+from betting_ai.errors import FeedError, FeedOfflineError, InvalidInputError, NothingToDoError
+from betting_ai.ports.feeds import FeedRequest, Payload
+from betting_ai.ports.repositories import FactsQuery
+from betting_ai.settings import Settings
+from betting_ai.usecases.assess_events import Window, window_rows
+from betting_ai.usecases.fetch_feeds import FetchFeeds
+from betting_ai.usecases.prepare_data import PrepareDataCommand
+from betting_ai.usecases.select_top3 import SNAPSHOT_AGE
+
+SAMPLE_DAY: Final = date(2024, 4, 27)
+"""The day of the sample that is shown where there is nothing else."""
+
+SAMPLE_DAYS: Final = (date(2023, 8, 11), date(2024, 5, 26))
+SAMPLE_SOURCE: Final = "sample: sports-betting package, England and Spain 2023-24"
+
+
+@dataclass(frozen=True)
+class Day:
+    """A question whose data is in place.
+
+    Attributes:
+        app: whose database holds it.
+        window: what to assess.
+        data_sources: where the facts came from, in words.
+        live: it is about now, and a feed was just read.
+    """
+
+    app: App
+    window: Window
+    data_sources: tuple[str, ...]
+    live: bool = False
+
+
+@contextmanager
+def prepared(question: Question, settings: Settings, voice: Voice) -> Iterator[Day]:
+    """Bring in what the question needs, from the best place where it can be had.
+
+    That is the folder where one is named; else the site; else, offline, what the database holds;
+    else the sample.
+
+    Raises:
+        InvalidInputError: a day that cannot be asked about.
+        NothingToDoError: no data for the day.
+        DomainError: a model, a file or the database cannot be used.
+    """
+    with build(settings) as app:
+        now = app.clock.now()
+        if question.as_of and question.as_of > now:
+            raise InvalidInputError(
+                f"--as-of {question.as_of:%Y-%m-%d %H:%M} UTC lies in the future; it is "
+                f"{now:%Y-%m-%d %H:%M} UTC"
+            )
+        window = Window(
+            as_of=question.as_of or now,
+            hours=question.hours,
+            leagues=question.leagues,
+            bookmakers=question.bookmakers,
+            allow_in_sample=question.allow_in_sample,
+            channel=settings.channel,
+        )
+        source = _Source(app, window, voice, live=question.as_of is None)
+        yield source.folder(question.folder) if question.folder else source.best()
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where the data of one question can come from."""
+
+    app: App
+    window: Window
+    voice: Voice
+    live: bool
+
+    def folder(self, path: Path) -> Day:
+        """From season files on disk, once it is clear that they cover the day."""
+        seasons = self.app.seasons_in(path, self.window.leagues)
+        if not seasons:
+            raise NothingToDoError(
+                f"{path} holds no season files of what was asked; expected <season>/<division>.csv,"
+                " such as 2425/E0.csv"
+            )
+        first, last = date(seasons[0], 7, 1), date(seasons[-1] + 1, 6, 30)
+        covered = f"the season files in {path} cover {first} to {last}"
+        day = self.window.as_of.date()
+        if day < first:
+            raise InvalidInputError(f"{day} is before the data: {covered}")
+        coming = self._coming_in(path) if self.live else ()
+        if day > last and not coming:
+            raise NothingToDoError(
+                f"{day} is after the data: {covered}; ask for an earlier --as-of"
+            )
+        with Tally(quiet=self.voice.quiet) as tally:
+            command = PrepareDataCommand(self.app.folder(path).fetch, self.window, coming)
+            self._prepare(self.app, command, tally)
+        return Day(self.app, self._window_now(), ("football_data folder",), self.live)
+
+    def best(self) -> Day:
+        """From the site; offline, from what there is."""
+        try:
+            return self._site()
+        except FeedOfflineError:
+            trouble = "the site cannot be reached"
+        except FeedError as error:
+            trouble = f"the site cannot be used ({error})"
+        with self.app.units() as unit:
+            facts = unit.facts.load(self._about_now())
+            seasons = unit.facts.seasons(self.window.as_of.date())
+            latest = unit.ingest_log.recent(1)
+        if len(window_rows(facts, self.window)):
+            self.voice.note(f"{trouble}; showing what is in the database")
+            fetched = f", read {latest[0].received_at:%Y-%m-%d %H:%M} UTC" if latest else ""
+            return Day(self.app, self.window, (f"database{fetched}",))
+        asked = self.window.as_of.date()
+        if seasons or not (self.live or SAMPLE_DAYS[0] <= asked <= SAMPLE_DAYS[1]):
+            raise NothingToDoError(
+                f"{trouble}, and the database knows no match within "
+                f"{self.window.hours:g} hours of {asked}; pass --folder with season files"
+            )
+        return self._sample()
+
+    def _site(self) -> Day:
+        """Ask for one file first: offline, that is all that is lost."""
+        quick = FetchFeeds(self.app.site(patient=False), self.app.raw)
+        answer = quick(FeedRequest(fixtures=True))
+        coming = answer.payloads if self.live else ()
+        with Tally(quiet=self.voice.quiet) as tally:
+            fetch = FetchFeeds(self.app.site(tally.fetched), self.app.raw)
+            self._prepare(self.app, PrepareDataCommand(fetch, self.window, coming), tally)
+        return Day(self.app, self._window_now(), (self.app.site_name,), self.live)
+
+    def _sample(self) -> Day:
+        """Real matches of another year, in a database of their own."""
+        as_of = self.window.as_of
+        if self.live:
+            as_of = datetime.combine(SAMPLE_DAY, MORNING, UK).astimezone(UTC)
+        self.voice.note(
+            f"No network and no data: showing a sample day, real matches of {as_of:%-d %B %Y} in "
+            "England and Spain, at market-maximum prices (an upper bound, not prices to take)"
+        )
+        app = self.app.for_sample()
+        window = replace(self.window, as_of=as_of, maximum_as_bound=True)
+        with Tally(quiet=self.voice.quiet) as tally:
+            self._prepare(app, PrepareDataCommand(app.sample.fetch, window), tally)
+        return Day(app, window, (SAMPLE_SOURCE,))
+
+    def _window_now(self) -> Window:
+        """For a question about now, what was received a moment ago counts."""
+        return replace(self.window, as_of=self.app.clock.now()) if self.live else self.window
+
+    def _prepare(self, app: App, command: PrepareDataCommand, tally: Tally) -> None:
+        for line in app.prepare_data(command, tally.ingested).warnings:
+            self.voice.warn(line)
+
+    def _coming_in(self, path: Path) -> tuple[Payload, ...]:
+        """Fixtures in a folder; a snapshot kept from another day only while it is fresh."""
+        oldest = self.window.as_of - SNAPSHOT_AGE
+        try:
+            request = FeedRequest(leagues=(), seasons=(), fixtures=True)
+            found = self.app.folder(path).fetch(request).payloads
+        except NothingToDoError:
+            return ()
+        return tuple(p for p in found if p.snapshot_at is None or p.snapshot_at > oldest)
+
+    def _about_now(self) -> FactsQuery:
+        """What the window can hold."""
+        start = self.window.as_of
+        return FactsQuery(
+            start,
+            since=(start - timedelta(days=1)).date(),
+            kickoff_before=start + timedelta(hours=self.window.hours),
+        )

@@ -1,0 +1,175 @@
+"""``doctor``: is everything in order, how old is the data, and what became of every row."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from betting_ai.cli.context import Json, current_settings
+from betting_ai.errors import DomainError
+
+if TYPE_CHECKING:
+    from betting_ai.bootstrap import App
+
+_MARKET = "match_result"
+_LITTLE_SPACE = 1_000_000_000  # bytes; a season with all its prices takes a tenth of that
+
+
+def doctor(as_json: Json = False) -> None:
+    """Look at the database, the data, the models and the settings; exits 1 if one is broken."""
+    from betting_ai.bootstrap import build
+
+    with build(current_settings()) as app:
+        report = _examine(app)
+    if as_json:
+        typer.echo(json.dumps(report, default=str, ensure_ascii=False))
+    else:
+        _print(report)
+    if report["problems"]:
+        raise typer.Exit(1)
+
+
+def _examine(app: App) -> dict[str, Any]:
+    problems: list[str] = []
+    database = _database(app, problems)
+    models = _models(app, problems)
+    free = shutil.disk_usage(_existing(app.settings.home)).free
+    if free < _LITTLE_SPACE:
+        problems.append(f"only {free / 1e9:.1f} GB are free where {app.settings.home} is")
+    return {
+        "ok": not problems,
+        "problems": problems,
+        "settings": _settings(app),
+        "database": database,
+        "models": models,
+        "disk_free_bytes": free,
+    }
+
+
+def _database(app: App, problems: list[str]) -> dict[str, Any]:
+    try:
+        where, health = app.examine_database()
+    except DomainError as error:
+        problems.append(str(error))
+        return {"reached": False}
+    if health is None:
+        return {"location": where, "exists": False}
+    now = app.clock.now()
+    found = asdict(health)
+    for source in found["sources"]:
+        source["age_hours"] = round((now - source["received_at"]).total_seconds() / 3600, 1)
+    return {"location": where, "exists": True, **found}
+
+
+def _models(app: App, problems: list[str]) -> list[dict[str, Any]]:
+    try:
+        channels = app.registry.channels(_MARKET)
+        app.registry.versions(_MARKET, app.settings.channel)
+    except DomainError as error:
+        problems.append(str(error))
+        return []
+    versions = sorted({version for promoted in channels.values() for version in promoted})
+    return [_model(app, version, channels, problems) for version in versions]
+
+
+def _model(
+    app: App, version: str, channels: Mapping[str, list[str]], problems: list[str]
+) -> dict[str, Any]:
+    """One model: its manifest fits this version, and every file is the one it names."""
+    told: dict[str, Any] = {
+        "version": version,
+        "channels": [name for name, promoted in channels.items() if version in promoted],
+    }
+    try:
+        manifest = app.registry.manifest(_MARKET, version)
+        told |= {
+            "trained_through": manifest.trained_through,
+            "tuned_through": manifest.tuned_through,
+            "spec_hash": manifest.spec.hash,
+        }
+        for name in manifest.files:
+            app.registry.file(manifest, name)
+        app.registry.load(manifest)
+    except DomainError as error:
+        problems.append(str(error))
+        return told | {"ok": False, "problem": str(error)}
+    return told | {"ok": True, "files": len(manifest.files)}
+
+
+def _settings(app: App) -> dict[str, Any]:
+    """As they are in effect; an address with a password is only said to be there."""
+    settings = app.settings
+    database = "DATABASE_URL" if settings.database_url else "embedded"
+    return settings.model_dump(mode="json", exclude={"database_url"}) | {"database": database}
+
+
+def _existing(path: Path) -> Path:
+    return next(p for p in (path, *path.absolute().parents) if p.exists())
+
+
+def _print(report: Mapping[str, Any]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    grid = Table(box=box.SIMPLE_HEAD, show_header=False)
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in _lines(report):
+        grid.add_row(name, value)
+    console.print(grid)
+    for problem in report["problems"]:
+        console.print(f"problem: {problem}", style="red")
+    if report["ok"]:
+        console.print("Everything is in order.", style="green")
+
+
+def _lines(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    settings = {name: value for name, value in report["settings"].items() if name != "database"}
+    lines = [(name.replace("_", " "), _words(value)) for name, value in settings.items()]
+    database = report["database"]
+    lines.append(("database", str(database.get("location", "cannot be reached"))))
+    if database.get("exists"):
+        state = "up to date" if database["up_to_date"] else "upgraded by the next command"
+        size = f"{database['size'] / 1e6:,.0f} MB"
+        lines.append(("schema", f"{database['revision'] or 'none yet'}, {state}, {size}"))
+        lines.append(("rows", _counts(database["rows"])))
+        lines.append(("last kick-off", _words(database["last_kickoff"])))
+        for source in database["sources"]:
+            age = f"{source['age_hours']:,.1f} h old, {source['payloads']:,} payloads"
+            lines.append((f"source {source['source']}", age))
+        lines.append(("payloads", _counts(database["payloads"])))
+        lines.append(("read in all", _counts(database["totals"])))
+        for name, reasons in database["reasons"].items():
+            title = "seconds" if name == "stages" else name.replace("_", " ")
+            lines.append((title, _counts(reasons)))
+        lines.append(("waits for review", f"{database['waiting']} names"))
+    for model in report["models"]:
+        state = "in order" if model["ok"] else "broken"
+        through = f"trained through {model.get('trained_through', 'an unknown day')}"
+        promoted = ", ".join(model["channels"])
+        lines.append((f"model {model['version']}", f"{promoted}; {through}; {state}"))
+    lines.append(("free disk", f"{report['disk_free_bytes'] / 1e9:,.1f} GB"))
+    return lines
+
+
+def _counts(counts: Mapping[str, float]) -> str:
+    shown = {name: int(n) if n == int(n) else round(n, 1) for name, n in counts.items()}
+    told = [f"{name.replace('_', ' ')} {count:,}" for name, count in shown.items()]
+    return ", ".join(told) or "none"
+
+
+def _words(value: Any) -> str:  # noqa: ANN401
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "all"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M %Z}"
+    return "none" if value is None else str(value)

@@ -1,0 +1,90 @@
+"""The command ``betting-ai``: all commands in one place, and one line when one fails."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from betting_ai.cli import db
+from betting_ai.cli.context import Voice
+from betting_ai.cli.doctor import doctor
+from betting_ai.cli.ingest import fetch, ingest
+from betting_ai.cli.predict import predict
+from betting_ai.cli.top3 import top3_bets
+from betting_ai.cli.train import train
+from betting_ai.errors import DomainError
+
+DEBUG = "BETTING_AI_DEBUG"
+
+app = typer.Typer(
+    name="betting-ai",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (top3_bets, predict, ingest, fetch, train, doctor):
+    app.command()(command)
+app.add_typer(db.app, name="db", no_args_is_help=False)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        import importlib.metadata
+
+        typer.echo(importlib.metadata.version("betting-ai"))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Which version this is."
+        ),
+    ] = False,
+) -> None:
+    """Finds the day's three best value bets, says why, and keeps a record."""
+
+
+def main() -> int:
+    """Run the command line.
+
+    Returns:
+        The exit code: 0 done, 1 failed, 2 wrong usage, 3 nothing to do, 130 interrupted.
+    """
+    arguments = sys.argv[1:] or ["--help"]
+    voice = Voice(as_json="--json" in arguments)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    try:
+        code = app(arguments, prog_name="betting-ai", standalone_mode=False)
+        sys.stdout.flush()
+    except DomainError as error:
+        voice.error(error.code, str(error))
+        return error.exit_code
+    except TyperException as error:
+        voice.error("usage", f"{error.format_message()} (see --help)")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        _close_quietly()
+        return 1
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            traceback.print_exc()
+        else:
+            what = f"{type(error).__name__}: {error}"
+            voice.error("bug", f"unexpected {what}; run again with {DEBUG}=1 for the details")
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def _close_quietly() -> None:
+    """The reader has gone; what is left in the buffer must not complain at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,97 @@
+"""``top3-bets``: the at most three bets of the next hours that are worth taking, and why."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal, InvalidOperation
+from typing import Annotated
+
+import typer
+
+from betting_ai.cli.context import (
+    AllowInSample,
+    AsOf,
+    Folder,
+    Json,
+    Question,
+    Voice,
+    bookmaker_codes,
+    current_settings,
+    instant,
+    league_codes,
+)
+from betting_ai.errors import InvalidInputError
+
+_LARGEST = Decimal(10) ** 12
+_PROFILES = "strict (the default) or value, which asks for less."
+
+
+def top3_bets(
+    as_of: AsOf = None,
+    hours: Annotated[float, typer.Option("--hours", help="How far to look ahead.")] = 24.0,
+    folder: Folder = None,
+    leagues: Annotated[
+        str | None, typer.Option("--leagues", help="Division codes: E0,SP1. All by default.")
+    ] = None,
+    bookmakers: Annotated[
+        str | None,
+        typer.Option("--bookmakers", help="Those you can use: B365,PS. All by default."),
+    ] = None,
+    bankroll: Annotated[
+        str | None, typer.Option("--bankroll", help="What stakes are shares of: 1000 by default.")
+    ] = None,
+    profile: Annotated[str | None, typer.Option("--profile", help=_PROFILES)] = None,
+    min_ev: Annotated[
+        float | None, typer.Option("--min-ev", help="Least expected value: 0.05 for 5 %.")
+    ] = None,
+    min_confidence: Annotated[
+        float | None, typer.Option("--min-confidence", help="Least confidence, 0 to 100.")
+    ] = None,
+    max_risk: Annotated[
+        float | None, typer.Option("--max-risk", help="Highest risk score, 0 to 1.")
+    ] = None,
+    allow_in_sample: AllowInSample = False,
+    as_json: Json = False,
+) -> None:
+    """The day's best value bets: at most three, with prices, stakes and reasons."""
+    from betting_ai.domain.slate import Criteria
+
+    voice = Voice(as_json=as_json)
+    settings = current_settings()
+    criteria = Criteria.of(profile or settings.profile).with_overrides(
+        min_confidence=min_confidence, min_expected_value=min_ev, max_risk=max_risk
+    )
+    money = settings.bankroll if bankroll is None else _money(bankroll)
+    books = bookmaker_codes(bookmakers, voice)
+    question = Question(
+        as_of=instant(as_of),
+        hours=hours,
+        folder=folder,
+        leagues=league_codes(leagues) or settings.leagues,
+        bookmakers=settings.bookmakers if books is None else books,
+        allow_in_sample=allow_in_sample,
+    )
+
+    from betting_ai.cli.day import prepared  # after all that can be refused at once
+    from betting_ai.usecases.select_top3 import SelectTop3Command
+
+    with prepared(question, settings, voice) as day:
+        slate = day.app.select_top3(
+            SelectTop3Command(day.window, criteria, money, day.data_sources, publish=day.live)
+        )
+    if as_json:
+        typer.echo(json.dumps(slate.to_dict(), ensure_ascii=False, allow_nan=False))
+    else:
+        from betting_ai.cli.cards import show_slate
+
+        show_slate(slate, money)
+
+
+def _money(text: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not (amount.is_finite() and 0 < amount <= _LARGEST):
+        raise InvalidInputError(f"--bankroll must be an amount above 0, not {text!r}")
+    return amount

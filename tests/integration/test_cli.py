@@ -1,0 +1,385 @@
+"""The command as it is installed, in a process of its own, against a real database."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from betting_ai.adapters.feeds.sample import SampleFeed
+from betting_ai.clock import SystemClock
+from betting_ai.ports.feeds import FeedRequest
+from betting_ai.settings import load_settings
+from conftest import FOOTBALL
+
+OFFLINE = "http://127.0.0.1:9"
+SAMPLE_MORNING = "2024-04-27"
+UK = ZoneInfo("Europe/London")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        return json.loads(self.out)
+
+    @property
+    def error(self) -> dict[str, str]:
+        """The one line on stderr, as machines read it."""
+        assert self.out == ""
+        (line,) = self.err.splitlines()
+        return json.loads(line)["error"]
+
+
+@dataclass(frozen=True)
+class Command:
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, *words: str, **changes: str) -> Outcome:
+        done = subprocess.run(
+            [sys.executable, "-m", "betting_ai", *words],
+            capture_output=True,
+            text=True,
+            env=self.environment | changes,
+            timeout=300,
+            check=False,
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "betting_ai", *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self.environment,
+        )
+
+
+@pytest.fixture
+def betting_ai(home: Path, database_url: str) -> Command:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("BETTING_AI_")}
+    return Command(
+        kept
+        | {
+            "BETTING_AI_HOME": str(home),
+            "BETTING_AI_SITE_URL": OFFLINE,
+            "BETTING_AI_MODELS": str(load_settings().models),
+            "DATABASE_URL": database_url,
+            "COLUMNS": "80",
+            "TZ": "UTC",
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def sample_files() -> dict[str, bytes]:
+    payloads = SampleFeed(SystemClock()).fetch(FeedRequest()).payloads
+    return {payload.name: payload.content for payload in payloads}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, sample_files: dict[str, bytes]) -> Path:
+    """The sample's matches as a folder of season files."""
+    season = tmp_path / "data" / "2324"
+    season.mkdir(parents=True)
+    for name, content in sample_files.items():
+        (season / name).write_bytes(content)
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    """A copy of the shipped models, to damage."""
+    return Path(shutil.copytree(load_settings().models, tmp_path / "models"))
+
+
+def rows(engine: Engine, table: str) -> int:
+    with engine.connect() as connection:
+        return connection.scalar(sa.select(sa.func.count()).select_from(sa.table(table))) or 0
+
+
+def test_offline_with_nothing_there_a_sample_day_is_shown(
+    betting_ai: Command, engine: Engine
+) -> None:
+    first = betting_ai("top3-bets", "--json")
+    assert first.code == 0
+    slate = first.answer
+    assert slate["as_of"] == f"{SAMPLE_MORNING}T07:00:00Z"
+    assert slate["data_sources"][0].startswith("sample: ")
+    assert "upper_bound" in slate["stamps"]
+    assert slate["events_priced"] == slate["events_considered"] > 5
+    assert 0 < len(slate["picks"]) + len(slate["near_misses"]) <= 6
+    shown = [*slate["picks"], *slate["near_misses"]]
+    assert {candidate["bookmaker"] for candidate in shown} == {"MAX"}
+    assert all("upper_bound" in candidate["stamps"] for candidate in shown)
+    (note,) = first.err.splitlines()
+    assert "No network and no data: showing a sample day" in json.loads(note)["note"]["message"]
+    # The sample has a database of its own.
+    assert rows(engine, "events") == rows(engine, "slates") == rows(engine, "ingest_log") == 0
+
+    again = betting_ai("top3-bets")
+    assert again.code == 0
+    assert "an upper bound, not a price you can take" in again.out
+    assert again.err.startswith("note: No network and no data")
+    assert "\x1b" not in again.out
+    assert max(map(len, again.out.splitlines())) <= 80
+
+    event = shown[0]["event_id"]
+    predicted = betting_ai("predict", event, "--json")
+    assert predicted.code == 0
+    assert predicted.answer["event_id"] == event
+    assert set(predicted.answer["members"]) == set(shown[0]["model_probabilities"])
+    assert "probability" in betting_ai("predict", event).out
+
+
+def test_a_folder_is_read_once_and_answers_the_same_again(
+    betting_ai: Command, folder: Path, engine: Engine
+) -> None:
+    words = ("top3-bets", "--folder", str(folder), "--as-of", SAMPLE_MORNING, "--json")
+    first = betting_ai(*words)
+    assert (first.code, first.err) == (0, "")
+    assert first.answer["data_sources"] == ["football_data folder"]
+    assert first.answer["picks"] == []  # no named book: no price that one could take
+    assert first.answer["refused"] == {"no_named_book": first.answer["events_considered"]}
+    assert rows(engine, "ingest_log") == 2
+    again = betting_ai(*words)
+    assert again.out == first.out
+    assert rows(engine, "ingest_log") == 2
+    assert rows(engine, "slates") == 0  # a replay is no recommendation
+
+    # Offline, the day can be asked about without the folder.
+    stored = betting_ai("top3-bets", "--as-of", SAMPLE_MORNING)
+    assert stored.code == 0
+    assert stored.err == ("note: the site cannot be reached; showing what is in the database\n")
+
+    report = betting_ai("doctor", "--json")
+    assert report.code == 0
+    assert report.answer["database"]["rows"]["events"] == 760
+    assert report.answer["database"]["payloads"] == {"stored": 2}
+    assert report.answer["database"]["totals"]["rows_read"] == 760
+    assert report.answer["database"]["sources"][0]["source"] == "football_data"
+    assert report.answer["problems"] == []
+    assert all(model["ok"] for model in report.answer["models"])
+    assert "Everything is in order." in betting_ai("doctor").out
+
+
+def test_a_day_without_matches_is_no_error(betting_ai: Command, folder: Path) -> None:
+    done = betting_ai("top3-bets", "--folder", str(folder), "--as-of", "2024-03-23")
+    assert (done.code, done.err) == (0, "")
+    assert "No match kicks off in this window" in done.out
+
+
+@pytest.mark.parametrize(
+    ("as_of", "code", "told"),
+    [
+        ("1999-12-31", 2, "is before the data: the season files in"),
+        ("2025-03-15", 3, "cover 2023-07-01 to 2024-06-30"),
+    ],
+)
+def test_a_day_that_the_folder_does_not_cover(
+    betting_ai: Command, folder: Path, engine: Engine, as_of: str, code: int, told: str
+) -> None:
+    done = betting_ai("top3-bets", "--folder", str(folder), "--as-of", as_of, "--json")
+    assert done.code == code
+    assert told in done.error["message"]
+    assert rows(engine, "ingest_log") == 0
+
+
+def test_offline_a_past_day_that_nobody_knows(betting_ai: Command) -> None:
+    done = betting_ai("top3-bets", "--as-of", "2025-03-15", "--json")
+    assert done.code == 3
+    assert done.error["code"] == "nothing_to_do"
+    assert "pass --folder" in done.error["message"]
+
+
+HTML = b"<!DOCTYPE html><html><body>404</body></html>"
+NOISE = bytes(range(256)) * 40
+
+
+@pytest.mark.parametrize("content", [HTML, NOISE, b"", b"a,b,c\n1,2,3\n"])
+def test_a_file_that_is_no_table_is_left_out_and_named(
+    betting_ai: Command, folder: Path, engine: Engine, content: bytes
+) -> None:
+    (folder / "2324" / "E0.csv").write_bytes(content)
+    words = ("top3-bets", "--folder", str(folder), "--as-of", SAMPLE_MORNING)
+    alone = betting_ai(*words, "--leagues", "E0", "--json")
+    assert alone.code == 1
+    assert "2324/E0.csv" in alone.error["message"]
+    assert rows(engine, "events") == rows(engine, "odds") == 0
+    rest = betting_ai(*words)
+    assert rest.code == 0
+    (line,) = rest.err.splitlines()
+    assert line.startswith("warning: ")
+    assert "2324/E0.csv" in line
+    assert rows(engine, "events") == 380
+
+
+def damage_graph(model: Path) -> None:
+    graph = model / "ensemble.onnx"
+    content = bytearray(graph.read_bytes())
+    content[len(content) // 2] ^= 1
+    graph.write_bytes(content)
+
+
+def remove_graph(model: Path) -> None:
+    (model / "ensemble.onnx").unlink()
+
+
+def other_spec(model: Path) -> None:
+    manifest = json.loads((model / "manifest.json").read_text())
+    manifest["spec_hash"] = "0" * 64
+    (model / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize(
+    ("harm", "code"),
+    [
+        (damage_graph, "model_checksum"),
+        (remove_graph, "model_missing"),
+        (other_spec, "spec_mismatch"),
+    ],
+)
+def test_a_model_that_is_not_what_it_says_answers_nothing(
+    betting_ai: Command, folder: Path, models: Path, harm: Callable[[Path], None], code: str
+) -> None:
+    for model in (models / "match_result").iterdir():
+        harm(model)
+    words = ("top3-bets", "--folder", str(folder), "--as-of", SAMPLE_MORNING, "--json")
+    done = betting_ai(*words, BETTING_AI_MODELS=str(models))
+    assert done.code == 1
+    assert done.error["code"] == code
+    report = betting_ai("doctor", "--json", BETTING_AI_MODELS=str(models))
+    assert report.code == 1
+    assert not any(model["ok"] for model in report.answer["models"])
+    assert len(report.answer["problems"]) == len(report.answer["models"])
+
+
+def test_a_database_that_does_not_answer(betting_ai: Command, folder: Path) -> None:
+    gone = "postgresql://someone:s3cret@127.0.0.1:9/none"
+    words = ("top3-bets", "--folder", str(folder), "--as-of", SAMPLE_MORNING, "--json")
+    done = betting_ai(*words, DATABASE_URL=gone)
+    assert done.code == 1
+    assert done.error["code"] == "database_unavailable"
+    report = betting_ai("doctor", "--json", DATABASE_URL=gone)
+    assert report.code == 1
+    assert report.answer["ok"] is False
+    for output in (done.err, report.out, report.err):
+        assert "s3cret" not in output
+
+
+def test_doctor_finds_no_database_without_making_one(betting_ai: Command, home: Path) -> None:
+    del betting_ai.environment["DATABASE_URL"]
+    report = betting_ai("doctor", "--json")
+    assert report.code == 0
+    assert report.answer["database"]["exists"] is False
+    assert list(home.iterdir()) == []
+
+
+@pytest.fixture
+def live_folder(tmp_path: Path) -> Path:
+    """The present season: a match a week ago, and one a few hours from now."""
+    now = datetime.now(UTC)
+    past, soon = (now - timedelta(days=8)).astimezone(UK), (now + timedelta(hours=6)).astimezone(UK)
+    year = past.year if past.month >= 7 else past.year - 1
+    season = tmp_path / "live" / f"{year % 100:02d}{(year + 1) % 100:02d}"
+    season.mkdir(parents=True)
+    prices = "2.10,3.40,3.60,2.05,3.35,3.50,2.12,3.45,3.70"
+    books = "B365H,B365D,B365A,AvgH,AvgD,AvgA,MaxH,MaxD,MaxA"
+    header = f"Div,Date,Time,HomeTeam,AwayTeam,FTHG,FTAG,FTR,{books}\n"
+    (season / "E0.csv").write_text(
+        header + f"E0,{past:%d/%m/%Y},15:00,Arsenal,Chelsea,1,0,H,{prices}\n"
+    )
+    (season.parent / "fixtures.csv").write_text(
+        header + f"E0,{soon:%d/%m/%Y},{soon:%H:%M},Chelsea,Arsenal,,,,{prices}\n"
+    )
+    return season.parent
+
+
+def test_a_live_slate_is_recorded(betting_ai: Command, live_folder: Path, engine: Engine) -> None:
+    done = betting_ai("top3-bets", "--folder", str(live_folder), "--json")
+    assert done.code == 0
+    assert done.answer["events_considered"] == 1
+    assert rows(engine, "slates") == 1
+    with engine.connect() as connection:
+        stored = connection.scalar(sa.text("SELECT payload FROM slates"))
+    assert stored == done.answer
+
+
+def test_an_interrupt_is_quiet(betting_ai: Command) -> None:
+    process = betting_ai.start("top3-bets")
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("note: No network")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, "", "")
+
+
+def test_a_reader_that_leaves_hears_no_complaint(betting_ai: Command) -> None:
+    process = betting_ai.start("top3-bets")
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    told = process.stderr.read()
+    assert process.wait(timeout=60) == 1
+    assert told.startswith("note: No network")
+    assert told.count("\n") == 1
+    process.stderr.close()
+
+
+def test_training_needs_enough_matches(betting_ai: Command, folder: Path, tmp_path: Path) -> None:
+    words = ("--folder", str(folder), "--through", "2024-05-19", "--out", str(tmp_path / "out"))
+    done = betting_ai("train", *words, "--json")
+    assert done.code == 3
+    assert "holds out seasons" in done.error["message"]
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.shared
+def test_a_real_day_from_real_files(betting_ai: Command) -> None:
+    words = ("top3-bets", "--folder", str(FOOTBALL), "--json")
+    part = betting_ai(*words, "--as-of", "2025-03-15T08:00:00Z", "--leagues", "E0,SC0")
+    assert (part.code, part.err) == (0, "")
+    assert part.answer["events_priced"] == part.answer["events_considered"] == 9
+    # Other leagues beside them change nothing.
+    whole = betting_ai(*words, "--as-of", "2025-03-15T08:00:00Z", "--leagues", "E0,SC0,D1")
+    assert whole.answer["events_considered"] == 14
+    again = betting_ai(*words, "--as-of", "2025-03-15T08:00:00Z", "--leagues", "E0,SC0")
+    assert again.out == part.out
+    # A Friday morning: the weekend's prices are not collected yet.
+    friday = betting_ai(*words, "--as-of", "2025-03-14T08:00:00Z", "--leagues", "E0,D1")
+    assert friday.code == 0
+    assert friday.answer["events_priced"] == 0
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+def test_every_league_of_a_real_day(betting_ai: Command) -> None:
+    words = ("top3-bets", "--folder", str(FOOTBALL), "--as-of", "2025-03-15T08:00:00Z", "--json")
+    first = betting_ai(*words)
+    assert (first.code, first.err) == (0, "")
+    slate = first.answer
+    assert slate["events_priced"] == slate["events_considered"] > 100
+    assert len(slate["picks"]) <= 3
+    assert betting_ai(*words).out == first.out
+    # What is stored of a season that a model covers is what the model was made of.
+    later = betting_ai("top3-bets", "--as-of", "2025-03-16T08:00:00Z", "--json")
+    assert later.code == 0
+    assert later.answer["events_priced"] > 10

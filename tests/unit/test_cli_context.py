@@ -1,0 +1,161 @@
+"""What is typed on the command line, and the one line that answers what cannot be right."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from betting_ai.cli.context import Question, Voice, bookmaker_codes, instant, league_codes
+from betting_ai.cli.main import main
+from betting_ai.errors import InvalidInputError, UnknownLeagueError
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2025-03-15", datetime(2025, 3, 15, 8, tzinfo=UTC)),
+        ("2025-07-15", datetime(2025, 7, 15, 7, tzinfo=UTC)),  # British summer time
+        ("2025-03-15T08:00:00Z", datetime(2025, 3, 15, 8, tzinfo=UTC)),
+        ("2025-03-15T08:00:00+02:00", datetime(2025, 3, 15, 6, tzinfo=UTC)),
+    ],
+)
+def test_an_instant_or_a_day(text: str, expected: datetime) -> None:
+    assert instant(text) == expected
+    assert instant(None) is None
+
+
+@pytest.mark.parametrize("text", ["", "soon", "2025-02-30", "15/03/2025", "2025-03-15T08:00:00"])
+def test_what_is_no_instant_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInputError, match="write"):
+        instant(text)
+
+
+def test_league_codes_are_known_ones() -> None:
+    assert league_codes("E0, SP1") == ("E0", "SP1")
+    assert league_codes(None) is None
+    with pytest.raises(UnknownLeagueError, match="no league 'E9'; there are E0, E1"):
+        league_codes("E0,E9")
+
+
+def test_bookmakers_go_by_code_or_name(capsys: pytest.CaptureFixture[str]) -> None:
+    voice = Voice(as_json=False)
+    assert bookmaker_codes("pinnacle, B365,b365", voice) == ("PS", "B365")
+    assert bookmaker_codes(None, voice) is None
+    assert capsys.readouterr().err == ""
+    assert bookmaker_codes("WH,AVG,nobody", voice) == ("WH",)
+    warned = capsys.readouterr().err
+    assert warned.startswith("warning: no bookmaker 'AVG', 'nobody'; known are 1XB (1xBet)")
+    assert warned.count("\n") == 1
+    with pytest.raises(InvalidInputError, match="no bookmaker 'nobody'; known are"):
+        bookmaker_codes("nobody", voice)
+
+
+@pytest.mark.parametrize("hours", [0.0, -1.0, 337.0, float("nan"), float("inf")])
+def test_a_window_has_an_end(hours: float) -> None:
+    with pytest.raises(InvalidInputError, match="--hours"):
+        Question(as_of=None, hours=hours, folder=None, leagues=("E0",))
+
+
+def test_machines_are_told_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    voice = Voice(as_json=True)
+    assert voice.quiet
+    voice.error("feed_failed", "two\nlines\tand  spaces")
+    told = capsys.readouterr().err
+    assert json.loads(told) == {"error": {"code": "feed_failed", "message": "two lines and spaces"}}
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Nothing here may touch a database: this address has none."""
+    monkeypatch.setenv("BETTING_AI_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:secret@127.0.0.1:9/none")
+    monkeypatch.setenv("BETTING_AI_SITE_URL", "http://127.0.0.1:9")
+    (tmp_path / "folder").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        ("top3-bets --as-of 2999-01-01", 2, "lies in the future"),
+        ("top3-bets --as-of noon", 2, "'noon' is no instant"),
+        ("top3-bets --bankroll -5", 2, "--bankroll must be an amount above 0, not '-5'"),
+        ("top3-bets --bankroll 0", 2, "--bankroll"),
+        ("top3-bets --bankroll plenty", 2, "--bankroll"),
+        ("top3-bets --bankroll 1e400", 2, "--bankroll"),
+        ("top3-bets --leagues E0,XX", 2, "no league 'XX'"),
+        ("top3-bets --profile brave", 2, "unknown profile 'brave'; use strict or value"),
+        ("top3-bets --min-ev nan", 2, "least expected value"),
+        ("top3-bets --min-confidence 101", 2, "least confidence"),
+        ("top3-bets --max-risk 2", 2, "highest risk"),
+        ("top3-bets --bookmakers nobody", 2, "no bookmaker 'nobody'"),
+        ("top3-bets --hours 0", 2, "--hours"),
+        ("top3-bets --hours many", 2, "--hours"),
+        ("top3-bets --folder folder --as-of 2025-03-15", 3, "holds no season files"),
+        ("top3-bets --folder absent --as-of 2025-03-15", 3, "holds no season files"),
+        ("predict nonsense", 2, "no league 'NONSENSE'"),
+        ("train --folder folder --through someday", 2, "'someday' is no day"),
+        ("train --folder folder --through 2025-06-30", 3, "holds no files"),
+        ("db gamble", 2, "No such command 'gamble'"),
+        ("gamble", 2, "No such command 'gamble'"),
+        ("top3-bets --gamble", 2, "No such option: --gamble"),
+    ],
+)
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_cannot_be_right_is_one_line_and_a_code(
+    settings: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: str,
+    code: int,
+    told: str,
+    as_json: bool,
+) -> None:
+    monkeypatch.chdir(settings)
+    monkeypatch.setattr(
+        "sys.argv", ["betting-ai", *words.split(), *(["--json"] if as_json else [])]
+    )
+    assert main() == code
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.count("\n") == 1
+    if as_json:
+        error = json.loads(output.err)["error"]
+        assert set(error) == {"code", "message"}
+        assert told in error["message"]
+    else:
+        assert output.err.startswith("error: ")
+        assert told in output.err
+    assert not (settings / "home").exists()
+
+
+def test_a_broken_setting_is_named_and_never_quoted(
+    settings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BETTING_AI_BANKROLL", "s3cret")
+    monkeypatch.setattr("sys.argv", ["betting-ai", "top3-bets"])
+    assert main() == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: setting bankroll: ")
+    assert "s3cret" not in error
+
+
+def test_a_bug_is_one_line_and_its_trace_on_request(
+    settings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> None:
+        raise KeyError("x")
+
+    monkeypatch.setattr("betting_ai.settings.load_settings", broken)
+    monkeypatch.setattr("sys.argv", ["betting-ai", "doctor"])
+    monkeypatch.delenv("BETTING_AI_DEBUG", raising=False)
+    assert main() == 1
+    assert capsys.readouterr().err == (
+        "error: unexpected KeyError: 'x'; run again with BETTING_AI_DEBUG=1 for the details\n"
+    )
+    monkeypatch.setenv("BETTING_AI_DEBUG", "1")
+    assert main() == 1
+    assert "Traceback" in capsys.readouterr().err
