@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from types import MappingProxyType
 
 from betting_ai.errors import ModelMissingError
 from betting_ai.features.facts import Facts
+from betting_ai.models.manifest import MANIFEST, Manifest
+from betting_ai.models.registry import CHANNELS, Registry
 from betting_ai.training.bayesian import BayesianTrainer
 from betting_ai.training.boosted import BoostedTrainer
 from betting_ai.training.deep_rl import PolicyTrainer
@@ -49,3 +52,15 @@ def artifact(through: date = THROUGH) -> Mapping[str, bytes]:
     """The files of a model trained on the small league."""
     plan = TrainingPlan(through, seasons_held_out=1, trainers=SMALL_TRAINERS)
     return MappingProxyType(train(league(), {}, plan, lambda _what, _share: None))
+
+
+def registry(through: date = THROUGH, **manifest: object) -> Registry:
+    """A registry of one promoted model, with parts of its manifest replaced."""
+    files = dict(artifact(through))
+    if manifest:
+        told = replace(Manifest.from_json(files[MANIFEST]), **manifest)  # type: ignore[arg-type]
+        files[MANIFEST] = told.to_json().encode()
+    version = through.isoformat()
+    channels = {"match_result": {"stable": [version]}}
+    stored = {f"match_result/{version}/{name}": content for name, content in files.items()}
+    return Registry(MemoryStore(stored | {CHANNELS: json.dumps(channels).encode()}))

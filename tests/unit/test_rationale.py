@@ -1,0 +1,148 @@
+"""Why a bet is on the slate: effects come from the models, sentences from the row, no invention."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from betting_ai.domain.markets import OUTCOMES
+from betting_ai.domain.slate import Criteria, Pick
+from betting_ai.features.spec import GROUPS, column
+from betting_ai.models.ensemble import judge
+from betting_ai.usecases.assess_events import Assessment, Window, assess
+from betting_ai.usecases.rationale import LEAST_EFFECT, MOST_REASONS, explain, group_effects
+from betting_ai.usecases.select_top3 import SelectTop3Command, choose, slug_of
+from small_league import ArrayFacts
+from small_model import league, registry
+
+AS_OF = datetime(2022, 10, 8, 8, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def assessment() -> Assessment:
+    return assess(ArrayFacts(league()), registry(), Window(AS_OF))
+
+
+@pytest.fixture(scope="module")
+def picks(assessment: Assessment) -> tuple[Pick, ...]:
+    loose = Criteria("loose", 0.0, -1.0, 1.0)
+    picks = choose(assessment, SelectTop3Command(Window(AS_OF), loose, Decimal(10**6))).picks
+    assert len(picks) == 3
+    return picks
+
+
+def row_of(assessment: Assessment, pick: Pick) -> int:
+    slugs = [slug_of(assessment, i) for i in range(len(assessment.features.market))]
+    return slugs.index(pick.candidate.event_id)
+
+
+def test_an_effect_is_what_the_models_lose_without_the_group(
+    assessment: Assessment, picks: tuple[Pick, ...]
+) -> None:
+    for pick in picks:
+        event, k = row_of(assessment, pick), OUTCOMES.index(pick.candidate.outcome)
+        effects = group_effects(assessment, event, k)
+        assert set(effects) == set(GROUPS)
+        manifest = assessment.model.manifest
+        hidden = assessment.features.matrix[event].copy()
+        for name in GROUPS["ratings"]:
+            known = manifest.reference[column(name)]
+            hidden[column(name)] = np.nan if known is None else known
+        members = assessment.model.scorer.score(hidden[None]).members
+        q = assessment.features.market.consensus[event][None]
+        without = judge(q, members, manifest).pick[0, k]
+        assert effects["ratings"] == pytest.approx(pick.candidate.f - without, abs=1e-12)
+    assert any(abs(effect) >= LEAST_EFFECT for effect in effects.values())
+
+
+def test_a_group_that_already_stands_at_its_reference_has_no_effect(
+    assessment: Assessment, picks: tuple[Pick, ...]
+) -> None:
+    event = row_of(assessment, picks[0])
+    matrix = assessment.features.matrix.copy()
+    for name in GROUPS["ratings"]:
+        matrix[event, column(name)] = assessment.model.manifest.reference[column(name)]
+    same = replace(assessment, features=replace(assessment.features, matrix=matrix))
+    assert group_effects(same, event, 0)["ratings"] == 0.0
+
+
+def test_the_arithmetic_recomputes(assessment: Assessment, picks: tuple[Pick, ...]) -> None:
+    for pick in picks:
+        told = pick.rationale.value_analysis
+        candidate = pick.candidate
+        assert told["fair_odds"] == pytest.approx(1 / candidate.f, abs=5e-4)
+        assert told["market_fair_odds"] == pytest.approx(1 / candidate.q, abs=5e-4)
+        assert told["best_odds"] == float(candidate.price)
+        assert told["prices"][candidate.bookmaker]["odds"] == float(candidate.price)
+        assert told["prices"][candidate.bookmaker]["takeable"]
+        offered = [entry["odds"] for entry in told["prices"].values()]
+        assert offered == sorted(offered, reverse=True)
+        assert not {"AVG", "MAX"} & set(told["prices"])
+        json.dumps(told, allow_nan=False)
+
+
+def test_reasons_are_few_carry_weight_and_never_speak_of_what_is_unknown(
+    assessment: Assessment, picks: tuple[Pick, ...]
+) -> None:
+    for pick in picks:
+        reasons = pick.rationale.key_reasons
+        assert 2 <= len(reasons) <= MOST_REASONS
+        assert pick.candidate.bookmaker in reasons[0]
+        words = " ".join((pick.rationale.summary, *reasons))
+        assert "nan" not in words
+
+
+def test_effects_are_told_largest_first_with_their_direction(
+    assessment: Assessment, picks: tuple[Pick, ...]
+) -> None:
+    for pick in picks:
+        points = [
+            float(reason.rsplit("(", 1)[1].split()[0]) for reason in pick.rationale.key_reasons[1:]
+            if "points" in reason
+        ]  # fmt: skip
+        assert points == sorted(points, reverse=True)
+
+
+def blank(assessment: Assessment, event: int, *names: str) -> Assessment:
+    matrix = assessment.features.matrix.copy()
+    matrix[event, [column(name) for name in names]] = np.nan
+    return replace(assessment, features=replace(assessment.features, matrix=matrix))
+
+
+@pytest.mark.parametrize("group", [g for g in GROUPS if g not in {"market", "price_movement"}])
+def test_an_unknown_group_gets_no_sentence(
+    assessment: Assessment, picks: tuple[Pick, ...], group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("betting_ai.usecases.rationale.LEAST_EFFECT", 0.0)
+    monkeypatch.setattr("betting_ai.usecases.rationale.MOST_REASONS", 99)
+    lead = assessment.features.matrix[:, column("lead_hours")]
+    pick = next(p for p in picks if not np.isnan(lead[row_of(assessment, p)]))
+    event = row_of(assessment, pick)
+    told = explain(assessment, pick, event).key_reasons
+    less = explain(blank(assessment, event, *GROUPS[group]), pick, event).key_reasons
+    assert len(less) == len(told) - 1
+    assert "nan" not in " ".join(less)
+
+
+def test_where_no_group_carries_it_the_models_agree(
+    assessment: Assessment, picks: tuple[Pick, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("betting_ai.usecases.rationale.LEAST_EFFECT", 1.0)
+    told = explain(assessment, picks[0], row_of(assessment, picks[0]))
+    assert len(told.key_reasons) == 2
+    members = picks[0].candidate.members.values()
+    assert f"{min(members):.1%}" in told.key_reasons[1]
+    assert f"{max(members):.1%}" in told.key_reasons[1]
+
+
+def test_what_would_cancel_the_pick_is_said(picks: tuple[Pick, ...]) -> None:
+    for pick in picks:
+        cancels = " ".join(pick.rationale.value_analysis["cancels"])
+        assert str(pick.bet_until) in cancels
+        assert pick.rationale.value_analysis["expires_at"] in cancels
+        assert pick.expires_at <= pick.candidate.kickoff
