@@ -131,6 +131,14 @@ def test_a_card_says_what_to_do_down_to_which_price_and_why(
         assert words in text
 
 
+def test_an_upper_bound_is_no_price_to_take(capsys: pytest.CaptureFixture[str]) -> None:
+    bound = replace(CANDIDATE, bookmaker="MAX", stamps=(Stamp.UPPER_BOUND,))
+    text = words_of(shown(replace(SLATE, picks=(replace(PICK, candidate=bound),)), capsys))
+    assert "Nowhere more than 2.15, down to 2.09" in text
+    assert "Take" not in text
+    assert "an upper bound, not a price you can take" in text
+
+
 @pytest.mark.parametrize("width", [60, 72, 100, 200])
 def test_no_line_is_wider_than_the_terminal(
     width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -177,11 +177,7 @@ def _card(pick: Pick, slate: Slate, bankroll: Decimal) -> RenderableType:
     facts.add_column(overflow="fold")
     facts.add_row("Match", f"{c.event_name}, {c.league}")
     facts.add_row("Kick-off", f"{_when(c.kickoff)}, in {_span(c.kickoff - slate.as_of)}")
-    take = Text.assemble(
-        ("Take ", ""), (f"{c.price}", "bold green"), f" at {book(c.bookmaker).name}"
-    )
-    take.append(f", down to {pick.bet_until}, until {_when(pick.expires_at)}")
-    facts.add_row("Price", take)
+    facts.add_row("Price", _price(pick))
     facts.add_row("Stake", Text.assemble((f"{pick.stake}", "bold"), f" of {bankroll} units"))
     facts.add_row("Value", f"{c.ev:+.1%} expected, {c.ev_lower:+.1%} or more nine times in ten")
     facts.add_row("Confidence", _bar(c.confidence))
@@ -198,6 +194,15 @@ def _card(pick: Pick, slate: Slate, bankroll: Decimal) -> RenderableType:
     wins = "" if c.outcome is Outcome.DRAW else " to win"
     title = Text.assemble((f" {pick.rank}  {c.selection}{wins} ", "bold"))
     return Panel(Group(*body), title=title, title_align="left", border_style="cyan", padding=(0, 1))
+
+
+def _price(pick: Pick) -> Text:
+    c = pick.candidate
+    price = (f"{c.price}", "bold green")
+    rest = f", down to {pick.bet_until}, until {_when(pick.expires_at)}"
+    if Stamp.UPPER_BOUND in c.stamps:
+        return Text.assemble("Nowhere more than ", price, rest)
+    return Text.assemble("Take ", price, f" at {book(c.bookmaker).name}{rest}")
 
 
 _TIMING: Final = {

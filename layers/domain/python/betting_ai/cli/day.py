@@ -118,17 +118,18 @@ class _Source:
             trouble = f"the site cannot be used ({error})"
         with self.app.units() as unit:
             facts = unit.facts.load(self._about_now())
-            seasons = unit.facts.seasons(self.window.as_of.date())
+            seasons = {season for _, season in unit.facts.seasons(self.app.clock.now().date())}
             latest = unit.ingest_log.recent(1)
         if len(window_rows(facts, self.window)):
-            self.voice.note(f"{trouble}; showing what is in the database")
-            fetched = f", read {latest[0].received_at:%Y-%m-%d %H:%M} UTC" if latest else ""
-            return Day(self.app, self.window, (f"database{fetched}",))
+            read = f"{latest[0].received_at:%Y-%m-%d %H:%M} UTC" if latest else "long ago"
+            self.voice.note(f"{trouble}; showing what is in the database, read {read}")
+            return Day(self.app, self.window, (f"database, read {read}",))
         asked = self.window.as_of.date()
         if seasons or not (self.live or SAMPLE_DAYS[0] <= asked <= SAMPLE_DAYS[1]):
+            held = f"matches of {min(seasons)} to {max(seasons) + 1}" if seasons else "no matches"
             raise NothingToDoError(
-                f"{trouble}, and the database knows no match within "
-                f"{self.window.hours:g} hours of {asked}; pass --folder with season files"
+                f"{trouble}, and the database has none within {self.window.hours:g} hours of "
+                f"{asked} (it has {held}); pass --folder with season files, or an --as-of it covers"
             )
         return self._sample()
 
