@@ -130,7 +130,7 @@ class PolicyTrainer:
         wait = np.zeros((len(rows), 3))
         first = self._network(2 * 3, len(rows))
         last = self._network(1, len(known))
-        with threadpool_limits(1), warnings.catch_warnings():
+        with threadpool_limits(1, user_api="blas"), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             frozen_last = None
             for _ in range(self.sweeps):

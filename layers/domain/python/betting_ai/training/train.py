@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from betting_ai.domain.probabilities import cross_entropy
 from betting_ai.errors import ModelError, NothingToDoError
@@ -80,7 +81,7 @@ class TrainingPlan:
 def train(
     facts: Facts, payloads: Mapping[str, str], plan: TrainingPlan, progress: Progress
 ) -> dict[str, bytes]:
-    """Train a vintage.
+    """Train a vintage; linear algebra runs on one thread, so that sums run in the same order.
 
     Args:
         facts: matches, prices and results; what lies after ``plan.through`` is not looked at.
@@ -95,6 +96,13 @@ def train(
         NothingToDoError: too few matches to hold out what the plan asks.
         ModelError: an exported graph does not say what its member says.
     """
+    with threadpool_limits(1, user_api="blas"):
+        return _train(facts, payloads, plan, progress)
+
+
+def _train(
+    facts: Facts, payloads: Mapping[str, str], plan: TrainingPlan, progress: Progress
+) -> dict[str, bytes]:
     steps = _Steps(progress, 4 * (plan.seasons_held_out + 1) + 4)
     facts = facts.where(facts.day <= _day(plan.through))
     folds = _folds(facts, plan)
