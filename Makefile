@@ -23,7 +23,7 @@ $(BIN)/uv: requirements/bootstrap.txt
 
 # pip's own packages install in one go; the product itself is installed editable, so edits take effect at once.
 define install
-	@$(UV) pip install --quiet --require-hashes $(foreach set,$(1),-r requirements/$(set).txt)
+	@$(UV) pip install --quiet --compile-bytecode --require-hashes $(foreach set,$(1),-r requirements/$(set).txt)
 	@$(UV) pip install --quiet --no-deps --no-build-isolation --offline -e .
 	@touch $@
 endef
