@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -328,6 +331,34 @@ def test_a_live_slate_is_recorded(betting_ai: Command, live_folder: Path, engine
     assert stored == done.answer
 
 
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_the_site_is_read_and_what_it_gave_outlasts_it(
+    betting_ai: Command, live_folder: Path, engine: Engine
+) -> None:
+    (season,) = (path for path in live_folder.iterdir() if path.is_dir())
+    (live_folder / "mmz4281").mkdir()
+    season.rename(live_folder / "mmz4281" / season.name)
+    handler = functools.partial(_Quiet, directory=str(live_folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        site = f"http://127.0.0.1:{server.server_port}"
+        online = betting_ai("top3-bets", "--leagues", "E0", "--json", BETTING_AI_SITE_URL=site)
+        server.shutdown()
+    assert online.code == 0
+    assert online.answer["data_sources"] == ["127.0.0.1"]
+    assert online.answer["events_considered"] == 1
+    assert rows(engine, "slates") == 1
+    offline = betting_ai("top3-bets", "--leagues", "E0", "--json")
+    assert offline.code == 0
+    assert offline.answer["data_sources"][0].startswith("database, read ")
+    assert offline.answer["events_considered"] == 1
+    assert rows(engine, "slates") == 1  # only what was just read is recommended
+
+
 def test_an_interrupt_is_quiet(betting_ai: Command) -> None:
     process = betting_ai.start("top3-bets")
     assert process.stderr is not None
@@ -388,3 +419,26 @@ def test_every_league_of_a_real_day(betting_ai: Command) -> None:
     later = betting_ai("top3-bets", "--as-of", "2025-03-16T08:00:00Z", "--json")
     assert later.code == 0
     assert later.answer["events_priced"] > 10
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+def test_a_model_trained_here_answers_here(betting_ai: Command, tmp_path: Path) -> None:
+    folder, out = tmp_path / "england", tmp_path / "models"
+    for year in range(12, 23):
+        season = folder / f"{year}{year + 1}"
+        season.mkdir(parents=True)
+        shutil.copy(FOOTBALL / season.name / "E0.csv", season)
+    words = ("--folder", str(folder), "--through", "2022-06-30", "--out", str(out))
+    trained = betting_ai("train", *words, "--promote", "trial", "--json")
+    assert (trained.code, trained.err) == (0, "")
+    assert trained.answer["version"] == "2022-06-30"
+    assert max(trained.answer["parity"].values()) <= 1e-5
+    here = {"BETTING_AI_MODELS": str(out), "BETTING_AI_CHANNEL": "trial"}
+    words = ("top3-bets", "--folder", str(folder), "--leagues", "E0", "--json")
+    slate = betting_ai(*words, "--as-of", "2022-09-03", **here)
+    assert (slate.code, slate.err) == (0, "")
+    assert slate.answer["model"] == "2022-06-30"
+    assert slate.answer["events_priced"] == 8
+    seen = betting_ai(*words, "--as-of", "2022-06-30", **here)
+    assert seen.error["code"] == "no_model_before"

@@ -53,7 +53,7 @@ def test_bookmakers_go_by_code_or_name(capsys: pytest.CaptureFixture[str]) -> No
         bookmaker_codes("nobody", voice)
 
 
-@pytest.mark.parametrize("hours", [0.0, -1.0, 337.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("hours", [0.0, 0.5, -1.0, 337.0, float("nan"), float("inf")])
 def test_a_window_has_an_end(hours: float) -> None:
     with pytest.raises(InvalidInputError, match="--hours"):
         Question(as_of=None, hours=hours, folder=None, leagues=("E0",))
@@ -141,6 +141,27 @@ def test_a_broken_setting_is_named_and_never_quoted(
     error = capsys.readouterr().err
     assert error.startswith("error: setting bankroll: ")
     assert "s3cret" not in error
+
+
+def test_a_league_that_the_settings_name_must_be_one(
+    settings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BETTING_AI_LEAGUES", '["E0", "XX"]')
+    monkeypatch.setattr("sys.argv", ["betting-ai", "top3-bets"])
+    assert main() == 2
+    assert capsys.readouterr().err.startswith("error: no league 'XX'; there are E0")
+
+
+def test_what_the_system_refuses_is_one_line(
+    settings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (settings / "home").write_text("a file where a folder should be")
+    monkeypatch.delenv("DATABASE_URL")
+    monkeypatch.setattr("sys.argv", ["betting-ai", "top3-bets"])
+    assert main() == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: Not a directory: ")
+    assert error.count("\n") == 1
 
 
 def test_a_bug_is_one_line_and_its_trace_on_request(

@@ -60,10 +60,12 @@ class Question:
     allow_in_sample: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 < self.hours <= LONGEST_HOURS:
+        if not 1 <= self.hours <= LONGEST_HOURS:
             raise InvalidInputError(
-                f"--hours must be above 0 and at most {LONGEST_HOURS}, not {self.hours:g}"
+                f"--hours must be from 1 to {LONGEST_HOURS}, not {self.hours:g}"
             )
+        for code in self.leagues:
+            find_league(code)
 
 
 class Voice:

@@ -64,25 +64,32 @@ def main() -> int:
     try:
         code = app(arguments, prog_name="betting-ai", standalone_mode=False)
         sys.stdout.flush()
-    except DomainError as error:
-        voice.error(error.code, str(error))
-        return error.exit_code
-    except TyperException as error:
-        voice.error("usage", f"{error.format_message()} (see --help)")
-        return error.exit_code
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         _close_quietly()
         return 1
     except Exception as error:
-        if os.environ.get(DEBUG):
-            traceback.print_exc()
-        else:
-            what = f"{type(error).__name__}: {error}"
-            voice.error("bug", f"unexpected {what}; run again with {DEBUG}=1 for the details")
-        return 1
+        return _complain(error, voice)
     return code if isinstance(code, int) else 0
+
+
+def _complain(error: Exception, voice: Voice) -> int:
+    """Say in one line what went wrong; gives the exit code."""
+    if isinstance(error, DomainError):
+        voice.error(error.code, str(error))
+        return error.exit_code
+    if isinstance(error, TyperException):
+        voice.error("usage", f"{error.format_message()} (see --help)")
+        return error.exit_code
+    if os.environ.get(DEBUG):
+        traceback.print_exception(error)
+    elif isinstance(error, OSError):  # a full disk, a folder that may not be written to
+        voice.error("system", f"{error.strerror or error}: {error.filename or 'no file named'}")
+    else:
+        what = f"{type(error).__name__}: {error}"
+        voice.error("bug", f"unexpected {what}; run again with {DEBUG}=1 for the details")
+    return 1
 
 
 def _close_quietly() -> None:
