@@ -21,8 +21,8 @@ from betting_ai.usecases.fetch_feeds import FetchFeeds
 from betting_ai.usecases.prepare_data import PrepareDataCommand
 from betting_ai.usecases.select_top3 import SNAPSHOT_AGE
 
-SAMPLE_DAY: Final = date(2024, 4, 27)
-"""The day of the sample that is shown where there is nothing else."""
+SAMPLE_DAY: Final = date(2023, 9, 16)
+"""The day of the sample shown where there is nothing else: it has a pick even by `strict`."""
 
 SAMPLE_DAYS: Final = (date(2023, 8, 11), date(2024, 5, 26))
 SAMPLE_SOURCE: Final = "sample: sports-betting package, England and Spain 2023-24"

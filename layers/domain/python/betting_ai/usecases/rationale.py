@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from betting_ai.domain.books import book
 from betting_ai.domain.markets import OUTCOMES, Outcome
 from betting_ai.domain.slate import Pick, Rationale, rfc3339
 from betting_ai.features.facts import Floats
@@ -145,10 +146,15 @@ class _Words:
         c = self.pick.candidate
         return "the draw" if c.outcome is Outcome.DRAW else c.selection
 
+    @property
+    def book(self) -> str:
+        """The bookmaker's name."""
+        return book(self.pick.candidate.bookmaker).name
+
     def summary(self) -> str:
         c = self.pick.candidate
         return (
-            f"{self.subject[0].upper()}{self.subject[1:]} at {c.price} with {c.bookmaker}: we make "
+            f"{self.subject[0].upper()}{self.subject[1:]} at {c.price} with {self.book}: we make "
             f"it {c.f:.1%} (fair {c.fair_odds:.2f}), so the price is worth {c.ev:+.1%} and has a "
             f"{c.confidence:.0f} % chance to beat the closing price."
         )
@@ -158,7 +164,7 @@ class _Words:
         edge = c.q * float(c.price) - 1.0
         relation = "above" if edge >= 0 else "below"
         return (
-            f"{c.bookmaker}'s {c.price} is {abs(edge):.1%} {relation} the books' own consensus "
+            f"{self.book}'s {c.price} is {abs(edge):.1%} {relation} the books' own consensus "
             f"of {1 / c.q:.2f}"
         )
 

@@ -289,7 +289,7 @@ def _refused(assessment: Assessment) -> dict[Reason, int]:
         Reason.PRICE_ABOVE_MAXIMUM: int((named & above).sum()),
         Reason.PRICE_OVER_AVERAGE: int((named & over & ~above).sum()),
         Reason.NOT_ENOUGH_PRICES: int((~priced).sum()),
-        Reason.NO_NAMED_BOOK: int((priced & ~has_book).sum()),
+        Reason.NO_NAMED_BOOK: int((priced & ~has_book & ~assessment.offers.upper_bound).sum()),
     }
     return {reason: count for reason, count in counts.items() if count}
 
