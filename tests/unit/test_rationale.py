@@ -10,6 +10,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from betting_ai.domain.books import book
 from betting_ai.domain.markets import OUTCOMES
 from betting_ai.domain.slate import Criteria, Pick
 from betting_ai.features.spec import GROUPS, column
@@ -92,7 +93,7 @@ def test_reasons_are_few_carry_weight_and_never_speak_of_what_is_unknown(
     for pick in picks:
         reasons = pick.rationale.key_reasons
         assert 2 <= len(reasons) <= MOST_REASONS
-        assert pick.candidate.bookmaker in reasons[0]
+        assert book(pick.candidate.bookmaker).name in reasons[0]
         words = " ".join((pick.rationale.summary, *reasons))
         assert "nan" not in words
 
