@@ -1,0 +1,49 @@
+"""What the documents promise is there: commands, options, files."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from betting_ai.cli.main import app
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+COMMANDS = [
+    line.split("#")[0].strip()
+    for line in (ROOT / "README.md").read_text().splitlines()
+    if line.startswith("    betting-ai ")
+]
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_every_command_of_the_readme_exists(line: str) -> None:
+    _, command, *words = shlex.split(line)
+    told = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"})
+    assert told.exit_code == 0, told.output
+    for option in (word for word in words if word.startswith("--")):
+        assert option in told.output
+
+
+@pytest.mark.parametrize("target", ["top3", "test"])
+def test_the_two_commands_of_the_readme_are_targets(target: str) -> None:
+    assert f"make {target}" in (ROOT / "README.md").read_text()
+    assert re.search(rf"^{target}:.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", document.read_text())
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_settings_of_the_readme_exist() -> None:
+    from betting_ai.settings import Settings
+
+    named = re.findall(r"`BETTING_AI_([A-Z_]+)`", (ROOT / "README.md").read_text())
+    assert named
+    assert {name.lower() for name in named} <= set(Settings.model_fields)
