@@ -33,7 +33,7 @@ def digests(files: Mapping[str, bytes]) -> dict[str, str]:
     return {name: hashlib.sha256(content).hexdigest() for name, content in settled.items()}
 
 
-def to_nine_places(told: Any) -> Any:  # noqa: ANN401
+def to_nine_places(told: Any) -> Any:
     """Two threads of a forest add its trees as they finish, so last bits of predictions vary."""
     if isinstance(told, dict):
         return {key: to_nine_places(value) for key, value in told.items()}
