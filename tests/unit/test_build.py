@@ -86,6 +86,26 @@ def test_movement_is_from_each_books_first_price() -> None:
         assert value(row(Quote("AVG", DAY, A)), f"movement_{selection}") == 0.0
 
 
+def test_movement_beside_a_newer_price_that_is_not_believed() -> None:
+    garbage = Quote("B365", HOUR, (1.1, 1.1, 1.1))
+    built = row(Quote("AVG", 3 * DAY, B), Quote("AVG", DAY, A), garbage)
+    first, last = fair_probabilities([B, A])
+    assert value(built, "movement_home") == pytest.approx(np.log(last[0] / first[0]), abs=1e-6)
+    assert value(row(Quote("AVG", DAY, A), garbage), "movement_home") == 0.0
+
+
+def test_movement_beside_an_event_without_prices() -> None:
+    moved = (Quote("AVG", 3 * DAY, B), Quote("AVG", DAY, A))
+    facts = facts_of(
+        Match("2022-08-06", "Leeds", "Hull", None, moved),
+        Match("2022-08-06", "Stoke", "Bury", None, hour=19.0),
+    )
+    built = build(NOTHING, facts, np.arange(2), facts.kickoff - 1, SPEC)
+    first, last = fair_probabilities([B, A])
+    assert value(built, "movement_home") == pytest.approx(np.log(last[0] / first[0]), abs=1e-6)
+    assert np.isnan(built.matrix[1]).all()
+
+
 def test_lead_time_is_clamped_said_and_masked_where_a_time_was_assumed() -> None:
     quote = Quote("AVG", 200 * HOUR, A)
     assert value(row(quote), "lead_hours") == SPEC.lead_hours[1]

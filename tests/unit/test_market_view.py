@@ -13,7 +13,7 @@ from betting_ai.features.market import (
     closing_consensus,
     closing_quotes,
     consensus_before_kickoff,
-    first_quotes,
+    first_and_latest_quotes,
     heard_books,
     latest_quotes,
     market_view,
@@ -107,10 +107,12 @@ def test_first_and_latest_price_of_each_book_and_line() -> None:
         Quote("B365", 2 * DAY, (1.8, 2.0), Market.TOTALS, 3.5),
     )  # fmt: skip
     at = np.array([START - 1])
-    assert facts.price[first_quotes(facts, Market.MATCH_RESULT, at)].tolist() == [list(A), list(B)]
+    first, latest = first_and_latest_quotes(facts, Market.MATCH_RESULT, at)
+    assert facts.price[first].tolist() == [list(A), list(B)]
+    assert facts.price[latest].tolist() == [list(C), list(B)]
     assert facts.price[latest_quotes(facts, Market.MATCH_RESULT, at)].tolist() == [list(C), list(B)]
     assert facts.quote_line[latest_quotes(facts, Market.TOTALS, at)].tolist() == [2.5, 3.5]
-    assert len(first_quotes(facts, Market.MATCH_RESULT, at - 4 * DAY)) == 0
+    assert [len(x) for x in first_and_latest_quotes(facts, Market.TOTALS, at - 4 * DAY)] == [0, 0]
 
 
 def test_dispersion_is_of_the_books_heard() -> None:

@@ -20,7 +20,7 @@ from betting_ai.features.facts import Bools, Facts, Floats, Ints
 from betting_ai.features.history import SECONDS_A_DAY, History, positions, stat
 from betting_ai.features.market import (
     MarketView,
-    first_quotes,
+    first_and_latest_quotes,
     heard_books,
     latest_quotes,
     market_view,
@@ -189,17 +189,17 @@ def _movement(facts: Facts, market: MarketView, cutoff: Ints, spec: FeatureSpec)
     """Log ratio of the consensus to that of each book's first price seen; 0 with one snapshot."""
     limit = np.full(len(facts), -1, dtype=np.int64)
     limit[market.rows] = cutoff
-    first = first_quotes(facts, Market.MATCH_RESULT, limit)
+    first, latest = first_and_latest_quotes(facts, Market.MATCH_RESULT, limit)
+    still = facts.quoted_at[first] == facts.quoted_at[latest]
     moved = np.zeros((len(market), 3))
-    if not np.array_equal(facts.quoted_at[first], market.quoted_at):
+    if not still.all():
         local = np.full(len(facts), -1, dtype=np.int64)
         local[market.rows] = np.arange(len(market))
         event, book = local[facts.quote_event[first]], facts.quote_book[first]
         fair = facts.fair(first)
         opening = pooled(fair, event, book, facts, len(market), spec)
-        stood_still = np.bincount(event, facts.quoted_at[first] != market.quoted_at) == 0
         moved = np.log(market.consensus) - np.log(opening)
-        moved[stood_still] = 0.0
+        moved[np.bincount(event, ~still, minlength=len(market)) == 0] = 0.0
     for k, selection in enumerate(SELECTIONS):
         yield f"movement_{selection}", moved[:, k]
 

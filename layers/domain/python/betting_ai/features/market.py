@@ -90,19 +90,16 @@ def latest_quotes(facts: Facts, market: Market, cutoff: Ints) -> Ints:
         cutoff: (n events,) seconds since the epoch; a price stamped exactly then counts. Closing
             prices never do: a price must stand before kick-off.
     """
-    event = facts.quote_event
-    limit = np.minimum(cutoff, facts.kickoff - 1)[event]
-    rows = np.flatnonzero((facts.quote_market == market) & (facts.quoted_at <= limit))
-    return rows[_last_of_run(facts, rows)]
+    return first_and_latest_quotes(facts, market, cutoff)[1]
 
 
-def first_quotes(facts: Facts, market: Market, cutoff: Ints) -> Ints:
-    """Like `latest_quotes`, the oldest quote of each."""
+def first_and_latest_quotes(facts: Facts, market: Market, cutoff: Ints) -> tuple[Ints, Ints]:
+    """Like `latest_quotes`, beside it the oldest quote of each."""
     event = facts.quote_event
     limit = np.minimum(cutoff, facts.kickoff - 1)[event]
     rows = np.flatnonzero((facts.quote_market == market) & (facts.quoted_at <= limit))
     last = _last_of_run(facts, rows)
-    return rows[np.concatenate([[True], last[:-1]])] if len(rows) else rows
+    return rows[np.roll(last, 1)], rows[last]
 
 
 def _last_of_run(facts: Facts, rows: Ints) -> Bools:
