@@ -104,9 +104,9 @@ class Facts:
         """
         fair, known = self._fair
         fresh = rows[~known[rows]]
-        fair[fresh] = fair_probabilities(self.price[fresh])
+        fair[fresh] = fair_probabilities(self.price.take(fresh, axis=0))
         known[fresh] = True
-        return fair[rows]
+        return fair.take(rows, axis=0)
 
     @cached_property
     def _fair(self) -> tuple[Floats, Bools]:

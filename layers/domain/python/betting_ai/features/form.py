@@ -61,8 +61,10 @@ class Appearances:
         key = group * _KEY + np.repeat(history.known_day, times)
         order = np.argsort(key, kind="stable")
         match, turn = np.divmod(order, max(times, 1))
+        place = turn * n + match
         sums = np.zeros((len(values), len(key) + 1), dtype=np.int64)
-        np.cumsum(values[:, turn * n + match], axis=1, out=sums[:, 1:])
+        for column, total in zip(values, sums, strict=True):
+            np.cumsum(column.take(place), out=total[1:])
         return cls(key[order], history.day[match], history.season[match], sums)
 
     def first(self, group: Ints) -> Ints:

@@ -250,7 +250,7 @@ def market_view(facts: Facts, rows: Ints, as_of: Ints, spec: FeatureSpec) -> Mar
     quotes = latest_quotes(facts, Market.MATCH_RESULT, cutoff)
     event = local[facts.quote_event[quotes]]
     book = facts.quote_book[quotes]
-    gross, fair = facts.price[quotes], facts.fair(quotes)
+    gross, fair = facts.price.take(quotes, axis=0), facts.fair(quotes)
     role = _roles(facts.books)[book]
     named = (role == _NAMED) | (role == _SHARP)
     rate = np.array([EXCHANGE_COMMISSION.get(name, 0.0) for name in facts.books])[book]
@@ -259,7 +259,8 @@ def market_view(facts: Facts, rows: Ints, as_of: Ints, spec: FeatureSpec) -> Mar
     maximum = _scatter(gross, event, role == _MAXIMUM, count)
     average = _scatter(gross, event, role == _AVERAGE, count)
     usable = ~np.isnan(fair[:, 0])
-    takeable = (named & usable)[:, None] & (net <= highest_takeable(maximum, average)[event])
+    limit = highest_takeable(maximum, average).take(event, axis=0)
+    takeable = (named & usable)[:, None] & (net <= limit)
     stamps = np.where(usable, facts.quoted_at[quotes], -1)
     heard = (role == _NAMED) & usable
     books, dispersion = _dispersion(fair, event, heard, count)
@@ -296,8 +297,8 @@ def per_event(
         empty: value of an event without rows.
     """
     result = np.full((count, *values.shape[1:]), empty, dtype=values.dtype)
-    starts = np.flatnonzero(np.diff(event, prepend=-1))
-    if len(starts):
+    if len(event):
+        starts = np.append(0, np.flatnonzero(event[1:] != event[:-1]) + 1)
         result[event[starts]] = reduce.reduceat(values, starts, axis=0)
     return result
 

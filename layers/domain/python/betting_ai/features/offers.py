@@ -88,7 +88,7 @@ def best_two(price: Floats, event: Ints, n: int) -> tuple[Floats, Ints, Floats]:
         same again where two books offer the highest.
     """
     best = per_event(np.maximum, price, event, n, 0.0)
-    holds = (price == best[event]) & (price > 0)
+    holds = (price == best.take(event, axis=0)) & (price > 0)
     quote = np.full((n, price.shape[1]), -1, dtype=np.int64)
     others = price.copy()
     for k in range(price.shape[1]):
