@@ -101,7 +101,7 @@ def _all_columns(
     yield from market_columns(facts, market)
     yield from _goal_markets(facts, market, cutoff)
     yield from _movement(facts, market, cutoff, spec)
-    asked = _Asked.of(history, facts, market.rows, cutoff)
+    asked = Asked.of(history, facts, market.rows, cutoff)
     yield from form_columns(asked, spec)
     yield from _rating_columns(asked, market, spec, state)
     yield from _calendar(asked, facts, market.rows)
@@ -205,8 +205,18 @@ def _movement(facts: Facts, market: MarketView, cutoff: Ints, spec: FeatureSpec)
 
 
 @dataclass(frozen=True, eq=False)
-class _Asked:
-    """The questions to the history: who plays, in what league and season, known until when."""
+class Asked:
+    """Questions to the history.
+
+    Attributes:
+        history: over the names of both the past and the events.
+        home: (n,) team rows.
+        away: (n,) team rows.
+        league: (n,) league rows.
+        season: (n,) year in which the season began.
+        day: (n,) days since the epoch of the event's own date.
+        known_until: (n,) UTC day before which a result must have become known.
+    """
 
     history: History
     home: Ints
@@ -217,7 +227,8 @@ class _Asked:
     known_until: Ints
 
     @classmethod
-    def of(cls, history: History, facts: Facts, rows: Ints, cutoff: Ints) -> _Asked:
+    def of(cls, history: History, facts: Facts, rows: Ints, cutoff: Ints) -> Asked:
+        """The questions of some events, each as of its cutoff in seconds since the epoch."""
         teams = tuple(sorted({*history.teams, *facts.teams}))
         leagues = tuple(sorted({*history.leagues, *facts.leagues}))
         team, league = positions(facts.teams, teams), positions(facts.leagues, leagues)
@@ -231,13 +242,13 @@ class _Asked:
             known_until=np.maximum(cutoff, 0) // SECONDS_A_DAY,
         )
 
-    def where(self, order: Ints) -> _Asked:
+    def where(self, order: Ints) -> Asked:
         """The same questions in another order."""
         columns = ("home", "away", "league", "season", "day", "known_until")
         return replace(self, **{name: getattr(self, name)[order] for name in columns})
 
 
-def form_columns(asked: _Asked, spec: FeatureSpec) -> Columns:
+def form_columns(asked: Asked, spec: FeatureSpec) -> Columns:
     """Windows over each team's last matches, its matches at the venue, and past meetings."""
     history = asked.history
     overall, venue = form.team_appearances(history)
@@ -256,7 +267,7 @@ def _side_columns(
     side: str,
     who: Ints,
     here: int,
-    asked: _Asked,
+    asked: Asked,
     overall: form.Appearances,
     venue: form.Appearances,
 ) -> Columns:
@@ -297,7 +308,7 @@ def _side_columns(
     yield f"{side}_matches_played", np.maximum(end - np.maximum(season, start), 0)
 
 
-def _meetings(asked: _Asked, spec: FeatureSpec) -> Columns:
+def _meetings(asked: Asked, spec: FeatureSpec) -> Columns:
     """Past meetings of the two teams at either ground, seen from the home side."""
     history = asked.history
     size = len(history.teams)
@@ -321,7 +332,7 @@ def _meetings(asked: _Asked, spec: FeatureSpec) -> Columns:
 
 
 def _rating_columns(
-    asked: _Asked, market: MarketView, spec: FeatureSpec, state: ratings.RatingState | None
+    asked: Asked, market: MarketView, spec: FeatureSpec, state: ratings.RatingState | None
 ) -> Columns:
     history = asked.history
     if state is None:
@@ -359,7 +370,7 @@ def _rating_columns(
     yield "market_rating_gap", mean - now
 
 
-def _calendar(asked: _Asked, facts: Facts, rows: Ints) -> Columns:
+def _calendar(asked: Asked, facts: Facts, rows: Ints) -> Columns:
     """Season phase from the calendar alone, never from how long the file is."""
     opening = _july_first(asked.season)
     yield "season_day", (asked.day - opening).astype(np.float64)
