@@ -119,8 +119,28 @@ def learn(data: Dataset, seen: OutOfSample) -> Learned:
         "confidence_beat_share": float((realised[candidate] > 0).mean()),
     }
     return Learned(
-        calibration, pool_weight, pick_weights, market_only, ev_map, confidence, risk, metrics
+        calibration=Calibration.from_dict(tidy(calibration.to_dict())),
+        pool_weight=pool_weight,
+        pick_weights=pick_weights,
+        market_only=market_only,
+        ev_map=EvMap.from_dict(tidy(ev_map.to_dict())),
+        confidence=ConfidenceModel.from_dict(tidy(confidence.to_dict())),
+        risk=RiskScale.from_dict(tidy(risk.to_dict())),
+        metrics=metrics,
     )
+
+
+def tidy(learned: Any) -> Any:  # noqa: ANN401
+    """JSON-ready data with every float cut to ten significant digits.
+
+    The last bits of a fit depend on how memory happened to be aligned; nothing else does, and two
+    trainings must give the same bytes.
+    """
+    if isinstance(learned, dict):
+        return {name: tidy(value) for name, value in learned.items()}
+    if isinstance(learned, list):
+        return [tidy(value) for value in learned]
+    return float(f"{learned:.10g}") if isinstance(learned, float) else learned
 
 
 @dataclass(frozen=True, eq=False)
