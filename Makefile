@@ -8,7 +8,10 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 UV := VIRTUAL_ENV=$(VENV) $(BIN)/uv
-SHARED ?= ../shared/data
+# An empty cache folder in the environment would be taken for a real one.
+ifeq ($(strip $(UV_CACHE_DIR)),)
+unexport UV_CACHE_DIR
+endif
 
 .PHONY: help top3 test lint format train synth bench lock clean setup setup-dev
 

@@ -134,7 +134,8 @@ def test_offline_with_nothing_there_a_sample_day_is_shown(
     assert {candidate["bookmaker"] for candidate in shown} == {"MAX"}
     assert all("upper_bound" in candidate["stamps"] for candidate in shown)
     (note,) = first.err.splitlines()
-    assert "No network and no data: showing a sample day" in json.loads(note)["note"]["message"]
+    message = json.loads(note)["note"]["message"]
+    assert "No network and no data at all: showing a sample day" in message
     # The sample has a database of its own.
     assert rows(engine, "events") == rows(engine, "slates") == rows(engine, "ingest_log") == 0
 
@@ -174,9 +175,14 @@ def test_a_folder_is_read_once_and_answers_the_same_again(
     assert stored.err.startswith(
         "note: the site cannot be reached; showing what is in the database, read 20"
     )
-    unknown = betting_ai("top3-bets", "--json")
-    assert unknown.code == 3  # real data is there: no sample in its place
+    unknown = betting_ai("top3-bets", "--as-of", "2025-03-15", "--json")
+    assert unknown.code == 3  # a day that was asked for by name is never replaced by a sample
     assert "(it has matches of 2023 to 2024)" in unknown.error["message"]
+
+    # Nothing is known of today: the sample is shown, and what the database has is named.
+    today = betting_ai("top3-bets", "--json")
+    assert today.code == 0
+    assert "(the database has matches of 2023 to 2024): showing a sample day" in today.err
 
     report = betting_ai("doctor", "--json")
     assert report.code == 0

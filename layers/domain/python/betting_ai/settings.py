@@ -9,9 +9,10 @@ import os
 import sys
 from decimal import Decimal
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from betting_ai.domain.leagues import SEASON_FILE_LEAGUES
 from betting_ai.errors import InvalidInputError
@@ -35,6 +36,16 @@ def shipped_models() -> Path:
         if (base / "model_artifacts").is_dir():
             return base / "model_artifacts"
     return package / "model_artifacts"
+
+
+def _codes(value: object) -> object:
+    """``"E0,SP1"`` as well as a sequence."""
+    if isinstance(value, str):
+        return tuple(code.strip() for code in value.split(",") if code.strip())
+    return value
+
+
+Codes = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_codes)]
 
 
 class Settings(BaseSettings):
@@ -63,8 +74,8 @@ class Settings(BaseSettings):
     )
     models: Path = Field(default_factory=shipped_models)
     site_url: str = "https://www.football-data.co.uk"
-    leagues: tuple[str, ...] = SEASON_FILE_LEAGUES
-    bookmakers: tuple[str, ...] = ()
+    leagues: Codes = SEASON_FILE_LEAGUES
+    bookmakers: Codes = ()
     bankroll: Decimal = Field(default=Decimal(1000), gt=0)
     profile: str = "strict"
     channel: str = "stable"

@@ -93,7 +93,7 @@ def show_prediction(prediction: Mapping[str, Any]) -> None:
     sources = {
         "market": prediction["market"],
         **{_MEMBERS.get(n, n): p for n, p in prediction["members"].items()},
-        "ensemble": prediction["ensemble"],
+        "pooled, calibrated": prediction["ensemble"],
         "our price": prediction["pick_price"],
     }
     chances = _by_outcome("probability")
@@ -176,8 +176,10 @@ def _card(pick: Pick, slate: Slate, bankroll: Decimal) -> RenderableType:
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
     facts.add_row("Match", f"{c.event_name}, {c.league}")
+    facts.add_row("Event", Text(c.event_id, style="dim"))
     facts.add_row("Kick-off", f"{_when(c.kickoff)}, in {_span(c.kickoff - slate.as_of)}")
     facts.add_row("Price", _price(pick))
+    facts.add_row("Elsewhere", f"{_others(pick)} (seen {_when(c.prices_as_of)})")
     facts.add_row("Stake", Text.assemble((f"{pick.stake}", "bold"), f" of {bankroll} units"))
     facts.add_row("Value", f"{c.ev:+.1%} expected, {c.ev_lower:+.1%} or more nine times in ten")
     facts.add_row("Confidence", _bar(c.confidence))
@@ -199,10 +201,23 @@ def _card(pick: Pick, slate: Slate, bankroll: Decimal) -> RenderableType:
 def _price(pick: Pick) -> Text:
     c = pick.candidate
     price = (f"{c.price}", "bold green")
-    rest = f", down to {pick.bet_until}, until {_when(pick.expires_at)}"
     if Stamp.UPPER_BOUND in c.stamps:
-        return Text.assemble("Nowhere more than ", price, rest)
+        return Text.assemble(
+            price, " was the highest anywhere; worth a bet from ", f"{pick.bet_until}"
+        )
+    rest = f", not below {pick.bet_until}, until {_when(pick.expires_at)}"
     return Text.assemble("Take ", price, f" at {book(c.bookmaker).name}{rest}")
+
+
+def _others(pick: Pick) -> str:
+    """The other books' prices, best first, and how old they all are."""
+    prices = pick.rationale.value_analysis.get("prices", {})
+    others = [
+        f"{book(code).name} {quote['odds']:.2f}"
+        for code, quote in prices.items()
+        if code != pick.candidate.bookmaker
+    ]
+    return ", ".join(others) or "none"
 
 
 _TIMING: Final = {
@@ -213,7 +228,7 @@ _TIMING: Final = {
 
 def _models(c: Candidate) -> str:
     shown = [f"{_MEMBERS.get(name, name)} {_percent(p)}" for name, p in c.members.items()]
-    return f"{', '.join(shown)}; together {_percent(c.p)}"
+    return f"{', '.join(shown)}; pooled, and calibrated on results, {_percent(c.p)}"
 
 
 def _no_bet(slate: Slate) -> RenderableType:
@@ -221,12 +236,17 @@ def _no_bet(slate: Slate) -> RenderableType:
         text = "No match kicks off in this window, so there is nothing to bet on."
     elif not slate.events_priced:
         text = "No match in this window has a usable price yet."
+    elif any(s.reason in _WITHOUT_STAKE for miss in slate.near_misses for s in miss.shortfalls):
+        text = "No bet today: what meets the criteria leaves no stake at this bankroll."
     else:
         text = (
             f"No bet today: none of {slate.events_priced} priced matches is worth its price by "
             "these criteria. Most days are like this, and passing costs nothing."
         )
     return Padding(Text(text, style="bold"), (1, 0))
+
+
+_WITHOUT_STAKE: Final = {Reason.EXPOSURE_CAP, Reason.BELOW_MINIMUM_STAKE}
 
 
 def _near_misses(slate: Slate) -> Iterable[RenderableType]:
@@ -240,7 +260,7 @@ def _near_misses(slate: Slate) -> Iterable[RenderableType]:
 def _near_miss(miss: NearMiss, slate: Slate) -> RenderableType:
     c = miss.candidate
     head = Text.assemble((c.selection, "bold"), f" at {c.price} ({book(c.bookmaker).name})")
-    where = Text(f"{c.event_name}, {c.league}, {_when(c.kickoff)}", style="dim")
+    where = Text(f"{c.event_name}, {c.league}, {_when(c.kickoff)}, {c.event_id}", style="dim")
     why = "; ".join(_why_not(s, c, slate.criteria) for s in miss.shortfalls)
     return Group(head, Padding(where, (0, 0, 0, 2)), Padding(Text(why), (0, 0, 0, 2)))
 
@@ -258,7 +278,7 @@ def _why_not(shortfall: Shortfall, c: Candidate, criteria: Criteria) -> str:
             f"expected value {c.ev:+.1%}, {100 * by:.1f} points short of "
             f"{criteria.min_expected_value:+.1%}"
         )
-    return f"risk {c.risk:.2f}, {by:.2f} over {criteria.max_risk:g}"
+    return f"risk {c.risk:.3f}, {by:.3f} over {criteria.max_risk:g}"
 
 
 _DEGREES: Final = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -18,6 +18,7 @@ from betting_ai.ports.repositories import FactsQuery
 from betting_ai.settings import Settings
 from betting_ai.usecases.assess_events import Window, window_rows
 from betting_ai.usecases.fetch_feeds import FetchFeeds
+from betting_ai.usecases.ingest_raw import STORED
 from betting_ai.usecases.prepare_data import PrepareDataCommand
 from betting_ai.usecases.select_top3 import SNAPSHOT_AGE
 
@@ -119,19 +120,20 @@ class _Source:
         with self.app.units() as unit:
             facts = unit.facts.load(self._about_now())
             seasons = {season for _, season in unit.facts.seasons(self.app.clock.now().date())}
-            latest = unit.ingest_log.recent(1)
+            latest = [e for e in unit.ingest_log.recent(100) if e.status == STORED]
         if len(window_rows(facts, self.window)):
             read = f"{latest[0].received_at:%Y-%m-%d %H:%M} UTC" if latest else "long ago"
             self.voice.note(f"{trouble}; showing what is in the database, read {read}")
             return Day(self.app, self.window, (f"database, read {read}",))
         asked = self.window.as_of.date()
-        if seasons or not (self.live or SAMPLE_DAYS[0] <= asked <= SAMPLE_DAYS[1]):
+        sampled = not seasons and SAMPLE_DAYS[0] <= asked <= SAMPLE_DAYS[1]
+        if not (self.live or sampled):
             held = f"matches of {min(seasons)} to {max(seasons) + 1}" if seasons else "no matches"
             raise NothingToDoError(
-                f"{trouble}, and the database has none within {self.window.hours:g} hours of "
+                f"{trouble}, and the database has no match within {self.window.hours:g} hours of "
                 f"{asked} (it has {held}); pass --folder with season files, or an --as-of it covers"
             )
-        return self._sample()
+        return self._sample(seasons)
 
     def _site(self) -> Day:
         """Ask for one file first: offline, that is all that is lost."""
@@ -143,14 +145,15 @@ class _Source:
             self._prepare(self.app, PrepareDataCommand(fetch, self.window, coming), tally)
         return Day(self.app, self._window_now(), (self.app.site_name,), self.live)
 
-    def _sample(self) -> Day:
+    def _sample(self, seasons: Collection[int]) -> Day:
         """Real matches of another year, in a database of their own."""
         as_of = self.window.as_of
         if self.live:
             as_of = datetime.combine(SAMPLE_DAY, MORNING, UK).astimezone(UTC)
         self.voice.note(
-            f"No network and no data: showing a sample day, real matches of {as_of:%-d %B %Y} in "
-            "England and Spain, at market-maximum prices (an upper bound, not prices to take)"
+            f"No network and no data {_of_today(seasons)}: showing a sample day, real matches of "
+            f"{as_of:%-d %B %Y} in England and Spain, at market-maximum prices (an upper bound, "
+            "not prices to take)"
         )
         app = self.app.for_sample()
         window = replace(self.window, as_of=as_of, maximum_as_bound=True)
@@ -184,3 +187,9 @@ class _Source:
             since=(start - timedelta(days=1)).date(),
             kickoff_before=start + timedelta(hours=self.window.hours),
         )
+
+
+def _of_today(seasons: Collection[int]) -> str:
+    if not seasons:
+        return "at all"
+    return f"of today (the database has matches of {min(seasons)} to {max(seasons) + 1})"

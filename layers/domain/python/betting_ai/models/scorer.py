@@ -39,6 +39,7 @@ class Scorer:
         Raises:
             ModelError: the bytes are not a graph this runtime can run.
         """
+        ort.disable_telemetry_events()
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
