@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("cdk")  # one worker, so that Node starts once
+
 INFRA = Path(__file__).resolve().parents[2] / "infra"
 
 
