@@ -366,7 +366,10 @@ def test_the_site_is_read_and_what_it_gave_outlasts_it(
 
 
 def test_an_interrupt_is_quiet(betting_ai: Command) -> None:
+    # Whoever started the tests may ignore interrupts, and children would inherit that.
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = betting_ai.start("top3-bets")
+    signal.signal(signal.SIGINT, inherited)
     assert process.stderr is not None
     assert process.stderr.readline().startswith("note: No network")
     process.send_signal(signal.SIGINT)

@@ -110,21 +110,22 @@ def test_a_card_says_what_to_do_down_to_which_price_and_why(
         "1 Nott'm Forest to win",
         "Ipswich vs Nott'm Forest, Premier League",
         "in 7 h",
-        "Take 2.15 at bet365, down to 2.09",
+        "Take 2.15 at bet365, not below 2.09",
         "12.50 of 1000 units",
         "+5.2% expected, +3.1% or more nine times in ten",
         "72 of 100",
         "0.41",
         "2.02; the market says 2.05",
         "49.5%; the market says 48.7%",
-        "XGBoost 49.6%, random forest 49.4%, deep RL unknown, Bayesian 49.0%; together 49.1%",
+        "XGBoost 49.6%, random forest 49.4%, deep RL unknown, Bayesian 49.0%; ",
+        "pooled, and calibrated on results, 49.1%",
         "bet now",
         "- B365's 2.15 is 4.7% above [the] consensus",
         "further from kick-off",
         "Draw at 2.15 (bet365)",
         "confidence 58.2, 6.8 short of 65",
         "expected value +2.1%, 2.9 points short of +5.0%",
-        "risk 0.75, 0.05 over 0.7",
+        "risk 0.750, 0.050 over 0.7",
         "the price is too old",
         "How to read it",
     ):
@@ -134,7 +135,7 @@ def test_a_card_says_what_to_do_down_to_which_price_and_why(
 def test_an_upper_bound_is_no_price_to_take(capsys: pytest.CaptureFixture[str]) -> None:
     bound = replace(CANDIDATE, bookmaker="MAX", stamps=(Stamp.UPPER_BOUND,))
     text = words_of(shown(replace(SLATE, picks=(replace(PICK, candidate=bound),)), capsys))
-    assert "Nowhere more than 2.15, down to 2.09" in text
+    assert "2.15 was the highest anywhere; worth a bet from 2.09" in text
     assert "Take" not in text
     assert "an upper bound, not a price you can take" in text
 

@@ -88,7 +88,9 @@ class Checkpoint:
             return False
         covered = present.where(present.known_day <= self.through)
         return all(
-            self.digests.get(chunk) == digest for chunk, digest in covered.chunk_digests().items()
+            self.digests.get(chunk) == digest
+            for chunk, digest in covered.chunk_digests().items()
+            if chunk.partition("/")[0] in self._leagues
         )
 
     def vouches_for(self, present: Mapping[tuple[str, int], Collection[str]]) -> bool:
@@ -100,7 +102,13 @@ class Checkpoint:
         return all(
             set(payloads) == {self.payloads.get(f"{league}/{season}")}
             for (league, season), payloads in present.items()
+            if league in self._leagues
         )
+
+    @property
+    def _leagues(self) -> frozenset[str]:
+        """Leagues it was made of; what another one's teams did cannot contradict it."""
+        return frozenset(chunk.partition("/")[0] for chunk in self.digests)
 
     def extended(self, newer: History) -> History:
         """Its rows and those of ``newer`` that became known after its last day."""

@@ -78,4 +78,5 @@ class ForestTrainer:
             random_state=25,
         )
         forest.fit(data.matrix[rows], move, sample_weight=data.weight[rows])
-        return ForestMember(forest)
+        # In parallel, trees are added up in the order in which they finish.
+        return ForestMember(forest.set_params(n_jobs=1))

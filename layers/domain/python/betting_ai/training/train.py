@@ -121,7 +121,9 @@ def _train(
     graphs = _export(members, spec)
     parity = _check_parity(members, graphs, data)
     steps.done("export and parity")
-    files = graphs | {CHECKPOINT: Checkpoint.of(history, payloads, spec).to_bytes()}
+    # A result known only after midnight is left to those who load what came after.
+    past = history.where(history.known_day <= _day(plan.through))
+    files = graphs | {CHECKPOINT: Checkpoint.of(past, payloads, spec).to_bytes()}
     manifest = Manifest(
         market=MARKET,
         version=plan.through.isoformat(),

@@ -79,13 +79,13 @@ def assess(facts: FactsRepository, registry: Registry, window: Window) -> Assess
         ModelError: an artifact cannot be used.
     """
     model = _model(registry, window, window.as_of)
-    known = _load(facts, window, _day_after(model))
+    known = _load(facts, window, _last_covered_day(model))
     rows = window_rows(known, window)
     earliest = _earliest_cutoff(known, rows, window, model.manifest.spec)
     if not model.in_sample and earliest // SECONDS_A_DAY <= model.checkpoint.through:
         # Prices from before the model's last day of training need a model from before them.
         model = _model(registry, window, datetime.fromtimestamp(earliest, UTC))
-        known = _load(facts, window, _day_after(model))
+        known = _load(facts, window, _last_covered_day(model))
         rows = window_rows(known, window)
     spec, as_of = model.manifest.spec, _seconds(window.as_of)
     history, state = _past(facts, known, model, window, earliest)
@@ -120,11 +120,11 @@ def _load(facts: FactsRepository, window: Window, since: date | None) -> Facts:
     return facts.load(FactsQuery(window.as_of, since=since, kickoff_before=before))
 
 
-def _day_after(model: Model) -> date | None:
-    """The first day the checkpoint does not cover; everything where it cannot be used."""
+def _last_covered_day(model: Model) -> date | None:
+    """The checkpoint's last day, of which a late result may be missing; None: it has no use."""
     if model.in_sample:
         return None
-    return date(1970, 1, 1) + timedelta(days=model.checkpoint.through + 1)
+    return date(1970, 1, 1) + timedelta(days=model.checkpoint.through)
 
 
 def _earliest_cutoff(facts: Facts, rows: np.ndarray, window: Window, spec: FeatureSpec) -> int:

@@ -123,7 +123,7 @@ def choose(
         data_sources=command.data_sources,
         model=manifest.version,
         trained_through=manifest.trained_through.isoformat(),
-        stamps=_slate_stamps(assessment, command.window.as_of),
+        stamps=_slate_stamps(assessment, command),
         refused=_refused(assessment),
     )
 
@@ -294,12 +294,14 @@ def _refused(assessment: Assessment) -> dict[Reason, int]:
     return {reason: count for reason, count in counts.items() if count}
 
 
-def _slate_stamps(assessment: Assessment, as_of: datetime) -> tuple[Stamp, ...]:
+def _slate_stamps(assessment: Assessment, command: SelectTop3Command) -> tuple[Stamp, ...]:
     manifest = assessment.model.manifest
     stamps = []
+    if not command.publish:
+        stamps.append(Stamp.RECONSTRUCTED)
     if assessment.model.in_sample:
         stamps.append(Stamp.IN_SAMPLE)
-    if as_of.date() <= manifest.tuned_through:
+    if command.window.as_of.date() <= manifest.tuned_through:
         stamps.append(Stamp.TUNED_ON)
     if manifest.market_only:
         stamps.append(Stamp.MARKET_ONLY)
