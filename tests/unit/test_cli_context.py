@@ -146,7 +146,7 @@ def test_a_broken_setting_is_named_and_never_quoted(
 def test_a_league_that_the_settings_name_must_be_one(
     settings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("BETTING_AI_LEAGUES", '["E0", "XX"]')
+    monkeypatch.setenv("BETTING_AI_LEAGUES", "E0,XX")
     monkeypatch.setattr("sys.argv", ["betting-ai", "top3-bets"])
     assert main() == 2
     assert capsys.readouterr().err.startswith("error: no league 'XX'; there are E0")
