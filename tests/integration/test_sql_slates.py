@@ -19,10 +19,10 @@ from sqlalchemy.exc import DBAPIError
 
 from betting_ai.adapters.sql.engine import connect
 from betting_ai.adapters.sql.unit_of_work import SqlUnitOfWork
-from betting_ai.domain.markets import Outcome
-from betting_ai.domain.slate import Candidate, Criteria, Pick, Rationale, Slate
+from betting_ai.domain.slate import Criteria, Pick, Rationale, Slate
 from betting_ai.ports.repositories import Prediction
 from integration.generated_facts import generated_facts
+from made_slates import CANDIDATE, made_pick, made_slate
 
 NOON = datetime(2025, 3, 15, 12, 0, 0, 250_000, tzinfo=UTC)
 RATIONALE = Rationale("Underpriced.", ("Books disagree.",), {"fair_odds": 2.168, "tiny": 1e-06})
@@ -45,55 +45,20 @@ def events(engine: Engine) -> list[str]:
         return list(connection.scalars(sa.text("SELECT slug FROM events ORDER BY slug")))
 
 
+SEEN = replace(
+    CANDIDATE,
+    f=0.46123456789012345,
+    kickoff=NOON + timedelta(hours=3),
+    prices_as_of=NOON - timedelta(minutes=20),
+)
+
+
 def pick(event: str, rank: int = 1, **changes: Any) -> Pick:
-    candidate = Candidate(
-        event_id=event,
-        home="Home",
-        away="Away",
-        league="Premier League",
-        kickoff=NOON + timedelta(hours=3),
-        outcome=Outcome.AWAY,
-        bookmaker="B365",
-        price=Decimal("2.3"),
-        q=0.455,
-        f=0.46123456789012345,
-        p=0.4587,
-        members={"xgboost": 0.4612},
-        model_ev=0.0608,
-        ev=0.0587,
-        ev_lower=0.0412,
-        ev_se=0.0137,
-        confidence=71.25,
-        risk=0.412,
-        rar=0.0512,
-        composite=0.6185,
-        prices_as_of=NOON - timedelta(minutes=20),
-    )
-    return Pick(
-        rank=rank,
-        candidate=replace(candidate, **changes),
-        stake=Decimal("12.34"),
-        bet_until=Decimal("2.28"),
-        expires_at=candidate.kickoff,
-        model_version="m1",
-        advice="bet",
-        rationale=RATIONALE,
-    )
+    return made_pick(replace(SEEN, event_id=event, **changes), rank=rank, rationale=RATIONALE)
 
 
 def slate(*picks: Pick, as_of: datetime = NOON) -> Slate:
-    return Slate(
-        as_of=as_of,
-        window_hours=0.5,
-        criteria=Criteria.of("value"),
-        events_considered=30,
-        events_priced=29,
-        picks=picks,
-        near_misses=(),
-        data_sources=("football_data",),
-        model="m1",
-        trained_through="2024-12-31",
-    )
+    return made_slate(*picks, as_of=as_of, window_hours=0.5, criteria=Criteria.of("value"))
 
 
 def publish(engine: Engine, given: Slate, *predictions: Prediction) -> None:
@@ -139,7 +104,7 @@ def test_a_slate_is_kept_as_it_was_given(engine: Engine, events: list[str]) -> N
     [row] = rows(engine, "slates")
     assert row["payload"] == given.to_dict()
     assert (row["as_of"], row["window_hours"], row["profile"]) == (NOON, 0.5, "value")
-    assert (row["model_version"], row["mode"], row["previous_hash"]) == ("m1", "live", None)
+    assert (row["model_version"], row["mode"], row["previous_hash"]) == ("2024-06-30", "live", None)
 
 
 def test_so_is_every_number_of_a_pick(engine: Engine, events: list[str]) -> None:
@@ -159,13 +124,13 @@ def test_so_is_every_number_of_a_pick(engine: Engine, events: list[str]) -> None
         "probability": 0.46123456789012345,
         "ensemble_probability": 0.4587,
         "consensus_probability": 0.455,
-        "model_ev": 0.0608,
+        "model_ev": CANDIDATE.model_ev,
         "ev": 0.0587,
         "ev_lower": 0.0412,
         "ev_se": 0.0137,
         "confidence": 71.25,
         "risk_score": 0.412,
-        "risk_adjusted_return": 0.0512,
+        "risk_adjusted_return": CANDIDATE.rar,
         "composite_score": 0.6185,
         "stake": Decimal("12.34"),
         "bet_until_price": Decimal("2.28"),

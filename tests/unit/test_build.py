@@ -107,7 +107,7 @@ def test_movement_beside_an_event_without_prices() -> None:
 
 
 def test_lead_time_is_clamped_said_and_masked_where_a_time_was_assumed() -> None:
-    quote = Quote("AVG", 200 * HOUR, A)
+    quote = Quote("AVG", 95 * HOUR, A)
     assert value(row(quote), "lead_hours") == SPEC.lead_hours[1]
     assert row(quote).lead_clamped.tolist() == [True]
     near = row(Quote("AVG", 30 * HOUR, A))

@@ -11,54 +11,39 @@ import pytest
 from betting_ai.cli.cards import show_prediction, show_slate
 from betting_ai.domain.markets import Outcome
 from betting_ai.domain.slate import (
-    PROFILES,
-    Candidate,
     NearMiss,
-    Pick,
     Rationale,
     Reason,
     Shortfall,
     Slate,
     Stamp,
 )
+from made_slates import CANDIDATE, made_pick, made_slate
 
 AS_OF = datetime(2025, 3, 15, 8, tzinfo=UTC)
-CANDIDATE = Candidate(
-    event_id="e0-2025-03-15-ipswich-nottm-forest",
-    home="Ipswich",
-    away="Nott'm Forest",
-    league="Premier League",
+FOREST = replace(
+    CANDIDATE,
     kickoff=AS_OF + timedelta(hours=7),
-    outcome=Outcome.AWAY,
-    bookmaker="B365",
     price=Decimal("2.15"),
     q=0.487,
     f=0.495,
     p=0.491,
     members={"xgboost": 0.496, "random_forest": 0.494, "deep_rl": float("nan"), "bayesian": 0.49},
-    model_ev=0.064,
     ev=0.052,
     ev_lower=0.031,
-    ev_se=0.01,
     confidence=72.4,
     risk=0.41,
-    rar=0.048,
-    composite=0.6,
     prices_as_of=AS_OF - timedelta(hours=17),
     stamps=(Stamp.LEAD_TIME_CLAMPED,),
 )
-PICK = Pick(
-    rank=1,
-    candidate=CANDIDATE,
+PICK = made_pick(
+    FOREST,
     stake=Decimal("12.50"),
     bet_until=Decimal("2.09"),
-    expires_at=CANDIDATE.kickoff,
-    model_version="2024-06-30",
-    advice="bet",
     rationale=Rationale("Forest.", ("B365's 2.15 is 4.7% above [the] consensus", "Form"), {}),
 )
 MISS = NearMiss(
-    replace(CANDIDATE, outcome=Outcome.DRAW, confidence=58.2, ev=0.021, risk=0.75),
+    replace(FOREST, outcome=Outcome.DRAW, confidence=58.2, ev=0.021, risk=0.75),
     (
         Shortfall(Reason.LOW_CONFIDENCE, 6.8),
         Shortfall(Reason.LOW_EXPECTED_VALUE, 0.029),
@@ -66,17 +51,14 @@ MISS = NearMiss(
         Shortfall(Reason.STALE_PRICE),
     ),
 )
-SLATE = Slate(
+
+SLATE = made_slate(
+    PICK,
     as_of=AS_OF,
-    window_hours=24,
-    criteria=PROFILES["strict"],
     events_considered=53,
     events_priced=51,
-    picks=(PICK,),
     near_misses=(MISS,),
     data_sources=("football_data folder",),
-    model="2024-06-30",
-    trained_through="2024-06-30",
     stamps=(Stamp.TUNED_ON,),
     refused={Reason.PRICE_OVER_AVERAGE: 3},
 )
@@ -89,7 +71,7 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def shown(slate: Slate, capsys: pytest.CaptureFixture[str]) -> str:
-    show_slate(slate, Decimal(1000))
+    show_slate(slate)
     return capsys.readouterr().out
 
 
@@ -133,7 +115,7 @@ def test_a_card_says_what_to_do_down_to_which_price_and_why(
 
 
 def test_an_upper_bound_is_no_price_to_take(capsys: pytest.CaptureFixture[str]) -> None:
-    bound = replace(CANDIDATE, bookmaker="MAX", stamps=(Stamp.UPPER_BOUND,))
+    bound = replace(FOREST, bookmaker="MAX", stamps=(Stamp.UPPER_BOUND,))
     text = words_of(shown(replace(SLATE, picks=(replace(PICK, candidate=bound),)), capsys))
     assert "2.15 was the highest anywhere; worth a bet from 2.09" in text
     assert "Take" not in text
@@ -170,7 +152,7 @@ def test_an_empty_day_says_so_calmly(
 
 
 def test_every_reason_and_stamp_has_words(capsys: pytest.CaptureFixture[str]) -> None:
-    everything = NearMiss(CANDIDATE, tuple(Shortfall(reason) for reason in Reason))
+    everything = NearMiss(FOREST, tuple(Shortfall(reason) for reason in Reason))
     slate = replace(SLATE, near_misses=(everything,), stamps=tuple(Stamp))
     text = shown(slate, capsys)
     assert not [code for code in (*Reason, *Stamp) if "_" in code and code in text]

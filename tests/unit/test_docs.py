@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -47,3 +48,29 @@ def test_settings_of_the_readme_exist() -> None:
     named = re.findall(r"`BETTING_AI_([A-Z_]+)`", (ROOT / "README.md").read_text())
     assert named
     assert {name.lower() for name in named} <= set(Settings.model_fields)
+
+
+def test_the_figures_of_the_readme_are_those_of_the_newest_model() -> None:
+    readme = (ROOT / "README.md").read_text()
+    newest = sorted((ROOT / "model_artifacts" / "match_result").iterdir())[-1]
+    metrics = json.loads((newest / "manifest.json").read_text())["metrics"]
+    rows = re.findall(
+        r"^\| ([^|]+) \| (\S+) \((\S+)\) \| (\S+) \((\S+)\) \|$", readme, re.MULTILINE
+    )
+    told = {name: tuple(map(float, figures)) for name, *figures in rows}
+    for title, name in TITLES.items():
+        close, result = (
+            metrics[name][f"{what}_difference"] for what in ("cross_entropy", "log_loss")
+        )
+        figures = (close["mean"], close["se"], result["mean"], result["se"])
+        assert told[title] == tuple(pytest.approx(1e5 * x, abs=0.051) for x in figures)
+
+
+TITLES = {
+    "XGBoost": "xgboost",
+    "random forest": "random_forest",
+    "deep RL": "deep_rl",
+    "Bayesian": "bayesian",
+    "pool of the four, 35/25/25/15": "pool",
+    "the same without RL": "pool_without_rl",
+}

@@ -67,6 +67,39 @@ def test_whatever_stands_alone_is_the_consensus(book: str) -> None:
     assert seen.newest[0] == START - DAY
 
 
+@pytest.mark.parametrize(
+    "order", [("AVG", "B365", "PS", "MAX"), ("B365", "PS", "MAX"), ("PS", "MAX")]
+)
+def test_what_stands_in_where_no_source_of_weight_speaks(order: tuple[str, ...]) -> None:
+    """The first of the order alone, however many of the others are there."""
+    spec = FeatureSpec(pool_average=1.0, pool_named=0.0)
+    rest = (Quote(book, DAY, HIGH) for book in order[1:])
+    seen = view(Quote(order[0], DAY, A), *rest, spec=spec)
+    assert seen.consensus[0] == pytest.approx(fair_probabilities(A), abs=1e-15)
+
+
+def test_stand_ins_have_an_equal_say_and_garbage_has_none() -> None:
+    spec = FeatureSpec(pool_average=1.0, pool_named=0.0)
+    named = (Quote("B365", DAY, B), Quote("WH", DAY, C))
+    seen = view(*named, Quote("AVG", DAY, GARBAGE), Quote("PS", DAY, HIGH), spec=spec)
+    assert seen.consensus[0] == pytest.approx(pool((0.5, B), (0.5, C)), abs=1e-15)
+
+
+def test_a_price_of_more_than_a_hundred_hours_has_no_voice() -> None:
+    old, fresh = Quote("AVG", 100 * HOUR + 2, B), Quote("B365", 100 * HOUR, A)
+    seen = view(old, fresh)
+    assert seen.consensus[0] == pytest.approx(fair_probabilities(A), abs=1e-15)
+    assert seen.books[0] == 1
+    assert view(old).newest[0] == -1
+
+
+def test_a_first_price_may_be_of_any_age() -> None:
+    facts = one(Quote("AVG", 30 * DAY, B), Quote("AVG", HOUR, A), Quote("B365", 30 * DAY, B))
+    first, latest = first_and_latest_quotes(facts, Market.MATCH_RESULT, facts.kickoff)
+    assert facts.quoted_at[first].tolist() == [START - 30 * DAY]
+    assert facts.quoted_at[latest].tolist() == [START - HOUR]
+
+
 def test_prices_that_are_not_believed_have_no_voice() -> None:
     seen = view(Quote("AVG", DAY, A), Quote("B365", HOUR, GARBAGE))
     assert seen.consensus[0] == pytest.approx(fair_probabilities(A), abs=1e-15)

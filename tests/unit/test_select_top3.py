@@ -15,6 +15,7 @@ import pytest
 from betting_ai.domain.events import event_id
 from betting_ai.domain.markets import OUTCOMES, Outcome
 from betting_ai.domain.slate import Criteria, Reason, Slate, Stamp
+from betting_ai.domain.staking import ProposedBet, plan_stakes
 from betting_ai.domain.value import EvMap
 from betting_ai.errors import InvalidInputError, NoModelBeforeError, NothingToDoError
 from betting_ai.features.facts import Facts
@@ -133,6 +134,27 @@ def test_numbers_recompute_from_each_other() -> None:
         composite = 0.4 * shown["confidence_score"] / 100
         composite += 0.35 * np.clip(ev / 0.1, 0, 1) + 0.25 * np.clip(rar / 0.1, 0, 1)
         assert shown["composite_score"] == pytest.approx(composite, abs=1e-4)
+        scale = found["risk_scale"]
+        members = np.std(list(shown["model_probabilities"].values()))
+        assert shown["books"] >= 3
+        risk = 0.5 * (1 - f) + 0.3 * min(1, members / scale["s90"])
+        risk += 0.2 * min(1, shown["book_spread"] / scale["d90"])
+        assert shown["risk_score"] == pytest.approx(risk, abs=1e-4)
+    picks = found["picks"]
+    stakes = plan_stakes(
+        [
+            ProposedBet(
+                pick["event_id"],
+                Decimal(str(pick["recommended_odds"])),
+                ev := pick["expected_value"],
+                (ev - pick["expected_value_lower"]) / 1.2815515655446004,
+            )
+            for pick in picks
+        ],
+        Decimal(str(found["bankroll"])),
+    ).stakes
+    for pick, stake in zip(picks, stakes, strict=True):
+        assert pick["recommended_stake"] == pytest.approx(float(stake.amount), rel=1e-3, abs=0.02)
 
 
 def test_the_price_may_fall_to_the_bet_until_price_and_no_further() -> None:
@@ -169,6 +191,22 @@ def test_a_pick_too_small_to_stake_is_a_near_miss_that_says_so() -> None:
     assert any(
         miss.shortfalls[0].reason is Reason.BELOW_MINIMUM_STAKE for miss in found.near_misses
     )
+
+
+def test_a_pick_without_a_stake_makes_room_for_the_next() -> None:
+    bankroll = next(
+        Decimal(units) / 100
+        for units in range(1_000, 1, -1)
+        if any(
+            Reason.BELOW_MINIMUM_STAKE in miss.candidate.refusals
+            for miss in slate(bankroll=Decimal(units) / 100).near_misses
+        )
+    )
+    found = slate(bankroll=bankroll)
+    assert len(found.picks) == 3
+    assert all(pick.stake > 0 for pick in found.picks if pick.candidate.ev > 0)
+    best = found.near_misses[0].candidate
+    assert best.composite > min(pick.candidate.composite for pick in found.picks)
 
 
 def test_strict_criteria_leave_near_misses_with_reasons_and_by_how_much() -> None:
@@ -212,9 +250,24 @@ def test_prices_older_than_a_hundred_hours_are_stale() -> None:
     facts = league()
     before = facts.quoted_at < facts.kickoff[facts.quote_event]
     found = slate(replace(facts, quoted_at=facts.quoted_at - 100 * HOUR * before))
-    assert found.picks == ()
-    for miss in found.near_misses:
-        assert Reason.STALE_PRICE in {s.reason for s in miss.shortfalls}
+    assert (found.picks, found.near_misses, found.events_priced) == ((), (), 0)
+    unpriced = slate(facts).refused[Reason.NOT_ENOUGH_PRICES]
+    assert found.refused == {
+        Reason.STALE_PRICE: found.events_considered - unpriced,
+        Reason.NOT_ENOUGH_PRICES: unpriced,
+    }
+
+
+def test_one_stale_event_changes_neither_the_model_nor_the_others() -> None:
+    facts = league()
+    now = int(MATCH_DAY.timestamp())
+    row = int(np.flatnonzero((facts.kickoff > now) & (facts.kickoff < now + DAY))[0])
+    its = (facts.quote_event == row) & (facts.quoted_at <= now)
+    aged = replace(facts, quoted_at=facts.quoted_at - 100 * DAY * its)
+    found = slate(aged)
+    assert found.model == slate(facts).model
+    assert found.refused[Reason.STALE_PRICE] == 1
+    assert found.events_priced == slate(facts).events_priced - 1
 
 
 def test_publishing_writes_the_slate_once_with_every_answer_and_commits() -> None:

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
-from decimal import Decimal
+from datetime import datetime, timedelta, timezone
 from math import nan, sqrt
 
 import pytest
@@ -11,45 +10,19 @@ import pytest
 from betting_ai.domain.markets import Outcome
 from betting_ai.domain.slate import (
     PROFILES,
-    Candidate,
     Criteria,
-    Pick,
-    Rationale,
     Reason,
-    Slate,
     Stamp,
     rfc3339,
     select,
     shortfalls,
 )
 from betting_ai.errors import InvalidInputError
+from made_slates import CANDIDATE, made_pick, made_slate
 
-NOON = datetime(2025, 3, 15, 12, tzinfo=UTC)
 STRICT = Criteria.of("strict")
 
-GOOD = Candidate(
-    event_id="e0-2025-03-15-ipswich-nottm-forest",
-    home="Ipswich",
-    away="Nott'm Forest",
-    league="E0",
-    kickoff=NOON + timedelta(hours=3),
-    outcome=Outcome.AWAY,
-    bookmaker="B365",
-    price=Decimal("2.30"),
-    q=0.455,
-    f=0.46123456789,
-    p=0.4587,
-    members={"xgboost": 0.4612, "random_forest": 0.4521, "bayesian": nan},
-    model_ev=0.46123456789 * 2.30 - 1,
-    ev=0.0587,
-    ev_lower=0.0412,
-    ev_se=0.0137,
-    confidence=71.25,
-    risk=0.412,
-    rar=0.0587 / (2.30 * sqrt(0.46123456789 * 0.53876543211)),
-    composite=0.6185,
-    prices_as_of=NOON - timedelta(minutes=20),
-)
+GOOD = CANDIDATE
 
 
 def candidate(event, composite, **changes):
@@ -172,30 +145,8 @@ def test_criteria_are_checked(bad):
 
 
 def make_slate():
-    pick = Pick(
-        rank=1,
-        candidate=GOOD,
-        stake=Decimal("12.34"),
-        bet_until=Decimal("2.28"),
-        expires_at=GOOD.kickoff,
-        model_version="match-result/2025-02-28",
-        advice="bet",
-        rationale=Rationale("Away is underpriced.", ("Books disagree.",), {"fair_odds": 2.168}),
-    )
     missed = select([candidate("z", 0.5, ev=nan)], STRICT).near_misses
-    return Slate(
-        as_of=NOON,
-        window_hours=24,
-        criteria=STRICT,
-        events_considered=40,
-        events_priced=39,
-        picks=(pick,),
-        near_misses=missed,
-        data_sources=("football_data",),
-        model="match-result/2025-02-28",
-        trained_through="2025-02-28",
-        stamps=(Stamp.RECONSTRUCTED,),
-    )
+    return made_slate(made_pick(), near_misses=missed, stamps=(Stamp.RECONSTRUCTED,))
 
 
 def test_a_slate_is_strict_json_without_binary_noise():

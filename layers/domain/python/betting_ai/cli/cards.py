@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from decimal import Decimal
 from math import isnan
 from typing import Any, Final
 
@@ -64,12 +63,12 @@ _REASONS: Final = {
 }
 
 
-def show_slate(slate: Slate, bankroll: Decimal) -> None:
+def show_slate(slate: Slate) -> None:
     """Print a slate."""
     console = _console()
     for part in (
         _header(slate),
-        *(_card(pick, slate, bankroll) for pick in slate.picks),
+        *(_card(pick, slate) for pick in slate.picks),
         *([] if slate.picks else [_no_bet(slate)]),
         *_near_misses(slate),
         _reading(slate),
@@ -170,7 +169,7 @@ def _criteria(criteria: Criteria) -> str:
     )
 
 
-def _card(pick: Pick, slate: Slate, bankroll: Decimal) -> RenderableType:
+def _card(pick: Pick, slate: Slate) -> RenderableType:
     c = pick.candidate
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim", no_wrap=True)
@@ -180,7 +179,7 @@ def _card(pick: Pick, slate: Slate, bankroll: Decimal) -> RenderableType:
     facts.add_row("Kick-off", f"{_when(c.kickoff)}, in {_span(c.kickoff - slate.as_of)}")
     facts.add_row("Price", _price(pick))
     facts.add_row("Elsewhere", f"{_others(pick)} (seen {_when(c.prices_as_of)})")
-    facts.add_row("Stake", Text.assemble((f"{pick.stake}", "bold"), f" of {bankroll} units"))
+    facts.add_row("Stake", Text.assemble((f"{pick.stake}", "bold"), f" of {slate.bankroll} units"))
     facts.add_row("Value", f"{c.ev:+.1%} expected, {c.ev_lower:+.1%} or more nine times in ten")
     facts.add_row("Confidence", _bar(c.confidence))
     facts.add_row("Risk", f"{c.risk:.2f} (0 is safest, 1 riskiest)")

@@ -84,7 +84,7 @@ def top3_bets(
     else:
         from betting_ai.cli.cards import show_slate
 
-        show_slate(slate, money)
+        show_slate(slate)
 
 
 def _money(text: str) -> Decimal:

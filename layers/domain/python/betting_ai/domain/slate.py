@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from betting_ai.domain.markets import Outcome
 from betting_ai.domain.odds import Bools
+from betting_ai.domain.risk import RiskScale
 from betting_ai.errors import InvalidInputError
 
 MOST_PICKS: Final = 3
@@ -148,6 +149,8 @@ class Candidate:
         bookmaker: book code.
         price: decimal odds, net of commission, at most 4 places.
         q: consensus probability.
+        books: how many books' own prices are heard beside the average.
+        book_spread: standard deviation of their fair probabilities; NaN with fewer than two.
         f: pick price, as a probability.
         p: ensemble probability; NaN where no member answered.
         members: each member's probability for the selection, NaN where it did not answer.
@@ -173,6 +176,8 @@ class Candidate:
     bookmaker: str
     price: Decimal
     q: float
+    books: int
+    book_spread: float
     f: float
     p: float
     members: Mapping[str, float]
@@ -219,6 +224,8 @@ class Candidate:
             "ensemble_probability": _number(self.p),
             "market_probability": _number(self.q),
             "model_probabilities": {name: _number(p) for name, p in self.members.items()},
+            "books": self.books,
+            "book_spread": _number(self.book_spread),
             "fair_odds": _number(self.fair_odds, 3),
             "confidence_score": _number(self.confidence, 4),
             "model_expected_value": _number(self.model_ev),
@@ -393,6 +400,8 @@ class Slate:
         as_of: nothing known later went in.
         window_hours: kick-offs up to so many hours after ``as_of``.
         criteria: what picks had to reach.
+        bankroll: what stakes are shares of.
+        risk_scale: what the risk scores count as a large disagreement.
         events_considered: events in the window.
         events_priced: of those, with prices to judge.
         picks: best first, at most three.
@@ -407,6 +416,8 @@ class Slate:
     as_of: datetime
     window_hours: float
     criteria: Criteria
+    bankroll: Decimal
+    risk_scale: RiskScale
     events_considered: int
     events_priced: int
     picks: tuple[Pick, ...]
@@ -423,6 +434,8 @@ class Slate:
             "as_of": rfc3339(self.as_of),
             "window_hours": self.window_hours,
             "criteria": self.criteria.to_dict(),
+            "bankroll": float(self.bankroll),
+            "risk_scale": self.risk_scale.to_dict(),
             "events_considered": self.events_considered,
             "events_priced": self.events_priced,
             "picks": [pick.to_dict() for pick in self.picks],
@@ -468,6 +481,8 @@ _OF_DEGREE: Final = {
     Reason.HIGH_RISK,
     Reason.SECOND_SELECTION_OF_EVENT,
     Reason.SLATE_FULL,
+    Reason.EXPOSURE_CAP,
+    Reason.BELOW_MINIMUM_STAKE,
 }
 
 

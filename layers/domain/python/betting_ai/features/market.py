@@ -35,6 +35,9 @@ CLOSING_WINDOW: Final = 1_800
 
 FEWEST_CLOSING_BOOKS: Final = 3
 
+OLDEST_PRICE: Final = 100 * 3_600
+"""Seconds after which a price of a snapshot feed says nothing of the market any more."""
+
 
 @dataclass(frozen=True, eq=False)
 class MarketView:
@@ -88,18 +91,20 @@ def latest_quotes(facts: Facts, market: Market, cutoff: Ints) -> Ints:
         facts: prices, in canonical order.
         market: which market.
         cutoff: (n events,) seconds since the epoch; a price stamped exactly then counts. Closing
-            prices never do: a price must stand before kick-off.
+            prices never do: a price must stand before kick-off. Nor do those older than
+            `OLDEST_PRICE`.
     """
     return first_and_latest_quotes(facts, market, cutoff)[1]
 
 
 def first_and_latest_quotes(facts: Facts, market: Market, cutoff: Ints) -> tuple[Ints, Ints]:
-    """Like `latest_quotes`, beside it the oldest quote of each."""
-    event = facts.quote_event
-    limit = np.minimum(cutoff, facts.kickoff - 1)[event]
+    """Like `latest_quotes`, beside it the first quote of each, however old."""
+    limit = np.minimum(cutoff, facts.kickoff - 1)[facts.quote_event]
     rows = np.flatnonzero((facts.quote_market == market) & (facts.quoted_at <= limit))
     last = _last_of_run(facts, rows)
-    return rows[np.roll(last, 1)], rows[last]
+    first, latest = rows[np.roll(last, 1)], rows[last]
+    fresh = facts.quoted_at[latest] >= limit[latest] - OLDEST_PRICE
+    return (first, latest) if fresh.all() else (first[fresh], latest[fresh])
 
 
 def _last_of_run(facts: Facts, rows: Ints) -> Bools:
@@ -122,8 +127,9 @@ def pooled(
 ) -> Floats:
     """Log pool of each event's quotes, weighted by the role of their book.
 
-    The named books share one weight however many they are; a market average counts as one source, a
-    market maximum and the sharp book not at all unless the event has nothing else.
+    The named books share one weight however many they are; a market average counts as one source.
+    An event that has neither, or only those of weight 0, is priced by the first of these that it
+    has, each with an equal say: named books, the sharp book, the market maximum.
 
     Args:
         fair: (k, s) fair probabilities, NaN rows are left out.
@@ -143,8 +149,10 @@ def pooled(
     crowd = per_event(np.add, named.astype(np.int64), event, count, 0)
     share = np.where(named, weight / np.maximum(crowd, 1)[event], weight)
     total = per_event(np.add, share, event, count, 0.0)
-    if (alone := total == 0.0).any():
-        share = np.where(alone[event] & usable, 1.0, share)
+    if (unheard := total == 0.0).any():
+        rank = np.where(usable, _LAST_RESORT[role], len(_LAST_RESORT))
+        best = per_event(np.minimum, rank, event, count, len(_LAST_RESORT))
+        share = np.where(unheard[event] & usable & (rank == best[event]), 1.0, share)
         total = per_event(np.add, share, event, count, 0.0)
     pool = np.empty((count, fair.shape[1]))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -157,6 +165,8 @@ def pooled(
 
 
 _SHARP, _AVERAGE, _NAMED, _MAXIMUM = range(4)
+_LAST_RESORT: Final = np.array([2, 0, 1, 3])
+"""By role: whose word is taken first where no source of positive weight speaks."""
 
 
 def heard_books(books: tuple[str, ...]) -> Bools:

@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final, Self
 
-SPEC_VERSION: Final = 1
+SPEC_VERSION: Final = 2
 """Raised whenever the code computes a feature differently under the same constants."""
 
 SELECTIONS: Final = ("home", "draw", "away")

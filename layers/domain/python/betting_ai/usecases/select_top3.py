@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,24 +12,23 @@ import numpy as np
 
 from betting_ai.domain.events import event_slug
 from betting_ai.domain.leagues import LEAGUES
-from betting_ai.domain.markets import OUTCOMES, Outcome
+from betting_ai.domain.markets import OUTCOMES, Market, Outcome
 from betting_ai.domain.odds import above_maximum, over_average
 from betting_ai.domain.slate import (
     Candidate,
     Criteria,
-    NearMiss,
     Pick,
     Reason,
     Selection,
-    Shortfall,
     Slate,
     Stamp,
     select,
 )
-from betting_ai.domain.staking import ProposedBet, plan_stakes
+from betting_ai.domain.staking import ProposedBet, Stake, plan_stakes
 from betting_ai.domain.value import bet_until_price
 from betting_ai.errors import InvalidInputError, NothingToDoError
 from betting_ai.features.facts import Bools, Floats
+from betting_ai.features.market import OLDEST_PRICE, per_event
 from betting_ai.models.manifest import MEMBERS
 from betting_ai.models.registry import Registry
 from betting_ai.models.valuation import Valuation, value
@@ -40,7 +39,7 @@ from betting_ai.usecases.rationale import UNEXPLAINED, explain
 
 _NOTHING: Final[Mapping[str, Outcome]] = {}
 
-SNAPSHOT_AGE: Final = timedelta(hours=100)
+SNAPSHOT_AGE: Final = timedelta(seconds=OLDEST_PRICE)
 """A price from a snapshot feed (season files, fixtures) older than this is stale."""
 
 
@@ -110,16 +109,17 @@ def choose(
     manifest, market = assessment.model.manifest, assessment.features.market
     valuation = value(assessment.evidence, assessment.offers.price, manifest)
     found = _candidates(assessment, valuation, command, before)
-    chosen = select(found, command.criteria)
-    picks, unstaked = _picks(assessment, command, chosen)
+    chosen, stakes = _staked(found, command)
     return Slate(
         as_of=command.window.as_of,
         window_hours=command.window.hours,
         criteria=command.criteria,
+        bankroll=command.bankroll,
+        risk_scale=manifest.risk,
         events_considered=len(market),
         events_priced=int((market.newest >= 0).sum()),
-        picks=picks,
-        near_misses=(*unstaked, *chosen.near_misses)[:3],
+        picks=_picks(assessment, command, chosen, stakes),
+        near_misses=chosen.near_misses,
         data_sources=command.data_sources,
         model=manifest.version,
         trained_through=manifest.trained_through.isoformat(),
@@ -180,8 +180,6 @@ def _candidates(
         quote = offers.quote[event, k]
         stamps, refusals = [], []
         quoted_at = datetime.fromtimestamp(int(market.quoted_at[quote]), UTC)
-        if command.window.as_of - quoted_at > SNAPSHOT_AGE:
-            refusals.append(Reason.STALE_PRICE)
         if before.get(slug, OUTCOMES[k]) != OUTCOMES[k]:
             refusals.append(Reason.ALREADY_RECOMMENDED)
         if assessment.model.manifest.market_only:
@@ -207,6 +205,8 @@ def _candidates(
                 bookmaker=books[market.quote_book[quote]],
                 price=_decimal(offers.price[event, k]),
                 q=float(market.consensus[event, k]),
+                books=int(market.books[event]),
+                book_spread=float(market.dispersion[event, k]),
                 f=float(assessment.judgement.pick[event, k]),
                 p=float(assessment.judgement.ensemble[event, k]),
                 members={
@@ -222,20 +222,39 @@ def _candidates(
     return found
 
 
+def _staked(
+    found: Sequence[Candidate], command: SelectTop3Command
+) -> tuple[Selection, tuple[Stake, ...]]:
+    """The chosen and their stakes; one that is worth a bet but gets no stake makes room."""
+    while True:
+        chosen = select(found, command.criteria)
+        plan = plan_stakes(
+            [ProposedBet(c.event_id, c.price, c.ev, c.ev_se) for c in chosen.picks],
+            command.bankroll,
+        )
+        without = {
+            id(candidate): stake.reason
+            for candidate, stake in zip(chosen.picks, plan.stakes, strict=True)
+            if stake.reason is not None and candidate.ev > 0.0
+        }
+        if not without:
+            return chosen, plan.stakes
+        found = [
+            replace(c, refusals=(*c.refusals, without[id(c)])) if id(c) in without else c
+            for c in found
+        ]
+
+
 def _picks(
-    assessment: Assessment, command: SelectTop3Command, chosen: Selection
-) -> tuple[tuple[Pick, ...], tuple[NearMiss, ...]]:
-    """Stakes, limits and reasons for the chosen; those without a stake become near misses."""
-    plan = plan_stakes(
-        [ProposedBet(c.event_id, c.price, c.ev, c.ev_se) for c in chosen.picks], command.bankroll
-    )
+    assessment: Assessment,
+    command: SelectTop3Command,
+    chosen: Selection,
+    stakes: Sequence[Stake],
+) -> tuple[Pick, ...]:
+    """Limits and reasons for the chosen."""
     where = {slug_of(assessment, i): i for i in range(len(assessment.features.market))}
     picks: list[Pick] = []
-    unstaked: list[NearMiss] = []
-    for candidate, stake in zip(chosen.picks, plan.stakes, strict=True):
-        if stake.reason is not None and candidate.ev > 0.0:
-            unstaked.append(NearMiss(candidate, (Shortfall(stake.reason),)))
-            continue
+    for candidate, stake in zip(chosen.picks, stakes, strict=True):
         event, k = where[candidate.event_id], OUTCOMES.index(candidate.outcome)
         pick = Pick(
             rank=len(picks) + 1,
@@ -250,7 +269,7 @@ def _picks(
         if command.explain:
             pick = replace(pick, rationale=explain(assessment, pick, event))
         picks.append(pick)
-    return tuple(picks), tuple(unstaked)
+    return tuple(picks)
 
 
 def _bet_until(
@@ -284,14 +303,26 @@ def _refused(assessment: Assessment) -> dict[Reason, int]:
     over = over_average(market.net, market.average[event])
     named = market.named[:, None]
     priced = market.newest >= 0
+    stale = ~priced & _only_stale_prices(assessment)
     has_book = np.isin(np.arange(len(market)), event[market.named])
     counts = {
         Reason.PRICE_ABOVE_MAXIMUM: int((named & above).sum()),
         Reason.PRICE_OVER_AVERAGE: int((named & over & ~above).sum()),
-        Reason.NOT_ENOUGH_PRICES: int((~priced).sum()),
+        Reason.STALE_PRICE: int(stale.sum()),
+        Reason.NOT_ENOUGH_PRICES: int((~priced & ~stale).sum()),
         Reason.NO_NAMED_BOOK: int((priced & ~has_book & ~assessment.offers.upper_bound).sum()),
     }
     return {reason: count for reason, count in counts.items() if count}
+
+
+def _only_stale_prices(assessment: Assessment) -> Bools:
+    """Which events have quotes, every one of them too old."""
+    facts, market = assessment.facts, assessment.features.market
+    its = np.flatnonzero(facts.quote_market == Market.MATCH_RESULT)
+    newest = per_event(np.maximum, facts.quoted_at[its], facts.quote_event[its], len(facts), -1)
+    quoted: Bools = (newest >= 0)[market.rows]
+    fresh = np.isin(np.arange(len(market)), market.quote_event)
+    return quoted & ~fresh
 
 
 def _slate_stamps(assessment: Assessment, command: SelectTop3Command) -> tuple[Stamp, ...]:
