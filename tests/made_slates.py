@@ -23,6 +23,7 @@ CANDIDATE = Candidate(
     outcome=Outcome.AWAY,
     bookmaker="B365",
     price=Decimal("2.30"),
+    quoted=Decimal("2.30"),
     q=0.455,
     books=6,
     book_spread=0.0071234567,

@@ -224,6 +224,32 @@ def test_offline_a_past_day_that_nobody_knows(betting_ai: Command) -> None:
     assert "pass --folder" in done.error["message"]
 
 
+def test_only_the_folders_own_leagues_are_judged(betting_ai: Command, folder: Path) -> None:
+    words = ("top3-bets", "--folder", str(folder), "--as-of", SAMPLE_MORNING, "--json")
+    both = betting_ai(*words).answer["events_considered"]
+    (folder / "2324" / "SP1.csv").unlink()
+    one = betting_ai(*words).answer["events_considered"]
+    assert 0 < one < both
+
+
+def test_what_a_file_loses_or_contradicts_is_said(betting_ai: Command, folder: Path) -> None:
+    words = ("top3-bets", "--folder", str(folder), "--as-of", SAMPLE_MORNING, "--json")
+    assert betting_ai(*words).err == ""
+    path = folder / "2324" / "E0.csv"
+    lines = path.read_bytes().splitlines()
+    date = lines[0].split(b",").index(b"Date")
+    spoiled = lines[1].split(b",")
+    spoiled[date] = b"someday"
+    goals = lines[0].split(b",").index(b"FTHG")
+    changed = lines[2].split(b",")
+    changed[goals] = b"9"
+    path.write_bytes(b"\n".join([lines[0], b",".join(spoiled), b",".join(changed), *lines[3:]]))
+    told = betting_ai(*words).err.splitlines()
+    warnings = [json.loads(line)["warning"]["message"] for line in told]
+    assert any("2324/E0.csv: 1 of 380 rows refused" in warning for warning in warnings)
+    assert any("2324/E0.csv: 1 facts differ from what is stored" in warning for warning in warnings)
+
+
 HTML = b"<!DOCTYPE html><html><body>404</body></html>"
 NOISE = bytes(range(256)) * 40
 

@@ -11,6 +11,7 @@ from pg8000.native import Connection
 from sqlalchemy.engine import Engine
 
 from betting_ai.adapters.local.postgres import EmbeddedPostgres
+from betting_ai.adapters.sql.database import refresh_statistics
 from betting_ai.adapters.sql.engine import connect, driver_arguments
 from betting_ai.errors import DatabaseUnavailableError, InvalidInputError
 
@@ -111,3 +112,24 @@ def test_pools_hold_what_they_promise(database_url: str) -> None:
         for connection in connections:
             connection.close()
         server.dispose()
+
+
+def test_statistics_leave_the_temporary_tables_of_others_alone(
+    engine: Engine, database_url: str
+) -> None:
+    run: list[str] = []
+    sa.event.listen(engine, "before_cursor_execute", lambda *heard: run.append(heard[2]))
+    elsewhere = connect(database_url)
+    with elsewhere.connect() as other:
+        for table in ("CREATE TABLE lasting (n int)", "CREATE TEMPORARY TABLE passing (n int)"):
+            other.execute(sa.text(table))
+        for table in ("lasting", "passing"):
+            other.execute(sa.text(f"INSERT INTO {table} SELECT generate_series(1, 5000)"))
+        other.commit()
+        other.execute(sa.text("SELECT pg_stat_force_next_flush()"))
+        other.commit()
+        refresh_statistics(engine)
+    elsewhere.dispose()
+    analysed = [statement for statement in run if statement.startswith("ANALYZE")]
+    assert "ANALYZE lasting" in analysed
+    assert not any("passing" in statement for statement in analysed)

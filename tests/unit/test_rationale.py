@@ -13,6 +13,7 @@ import pytest
 from betting_ai.domain.books import book
 from betting_ai.domain.markets import OUTCOMES
 from betting_ai.domain.slate import Criteria, Pick
+from betting_ai.domain.value import EvMap
 from betting_ai.features.spec import GROUPS, column
 from betting_ai.models.ensemble import judge
 from betting_ai.usecases.assess_events import Assessment, Window, assess
@@ -26,7 +27,8 @@ AS_OF = datetime(2022, 10, 8, 8, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def assessment() -> Assessment:
-    return assess(ArrayFacts(league()), registry(), Window(AS_OF))
+    honest = registry(ev_map=EvMap.identity(0.005))
+    return assess(ArrayFacts(league()), honest, Window(AS_OF))
 
 
 @pytest.fixture(scope="module")
@@ -93,20 +95,27 @@ def test_reasons_are_few_carry_weight_and_never_speak_of_what_is_unknown(
     for pick in picks:
         reasons = pick.rationale.key_reasons
         assert 2 <= len(reasons) <= MOST_REASONS
-        assert book(pick.candidate.bookmaker).name in reasons[0]
+        below = pick.candidate.q * float(pick.candidate.price) < 1.0
+        told = [r for r in reasons if f"{book(pick.candidate.bookmaker).name}'s" in r]
+        assert all(r.startswith("Against it: ") == below for r in told)
         words = " ".join((pick.rationale.summary, *reasons))
         assert "nan" not in words
 
 
-def test_effects_are_told_largest_first_with_their_direction(
-    assessment: Assessment, picks: tuple[Pick, ...]
+def test_what_speaks_for_a_pick_comes_before_what_speaks_against_it_largest_first(
+    picks: tuple[Pick, ...],
 ) -> None:
+    seen = set()
     for pick in picks:
-        points = [
-            float(reason.rsplit("(", 1)[1].split()[0]) for reason in pick.rationale.key_reasons[1:]
-            if "points" in reason
-        ]  # fmt: skip
-        assert points == sorted(points, reverse=True)
+        told = [
+            (reason.startswith("Against it: "), float(reason.rsplit("(", 1)[1].split()[0]))
+            for reason in pick.rationale.key_reasons
+            if reason.endswith("points of probability)")
+        ]
+        assert all((points < 0) == against for against, points in told)
+        assert told == sorted(told, key=lambda one: (one[0], -abs(one[1])))
+        seen |= {against for against, _ in told}
+    assert seen == {True, False}
 
 
 def blank(assessment: Assessment, event: int, *names: str) -> Assessment:
@@ -135,10 +144,11 @@ def test_where_no_group_carries_it_the_models_agree(
 ) -> None:
     monkeypatch.setattr("betting_ai.usecases.rationale.LEAST_EFFECT", 1.0)
     told = explain(assessment, picks[0], row_of(assessment, picks[0]))
-    assert len(told.key_reasons) == 2
     members = picks[0].candidate.members.values()
-    assert f"{min(members):.1%}" in told.key_reasons[1]
-    assert f"{max(members):.1%}" in told.key_reasons[1]
+    words = " ".join(told.key_reasons)
+    assert len(told.key_reasons) <= 2
+    below = picks[0].candidate.q * float(picks[0].candidate.price) < 1.0
+    assert (f"between {min(members):.1%} and {max(members):.1%}" in words) == below
 
 
 def test_what_would_cancel_the_pick_is_said(picks: tuple[Pick, ...]) -> None:

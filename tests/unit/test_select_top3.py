@@ -136,7 +136,7 @@ def test_numbers_recompute_from_each_other() -> None:
         assert shown["composite_score"] == pytest.approx(composite, abs=1e-4)
         scale = found["risk_scale"]
         members = np.std(list(shown["model_probabilities"].values()))
-        assert shown["books"] >= 3
+        assert shown["books_heard"] >= 3
         risk = 0.5 * (1 - f) + 0.3 * min(1, members / scale["s90"])
         risk += 0.2 * min(1, shown["book_spread"] / scale["d90"])
         assert shown["risk_score"] == pytest.approx(risk, abs=1e-4)
@@ -194,19 +194,24 @@ def test_a_pick_too_small_to_stake_is_a_near_miss_that_says_so() -> None:
 
 
 def test_a_pick_without_a_stake_makes_room_for_the_next() -> None:
-    bankroll = next(
-        Decimal(units) / 100
-        for units in range(1_000, 1, -1)
-        if any(
-            Reason.BELOW_MINIMUM_STAKE in miss.candidate.refusals
-            for miss in slate(bankroll=Decimal(units) / 100).near_misses
-        )
-    )
-    found = slate(bankroll=bankroll)
-    assert len(found.picks) == 3
-    assert all(pick.stake > 0 for pick in found.picks if pick.candidate.ev > 0)
-    best = found.near_misses[0].candidate
-    assert best.composite > min(pick.candidate.composite for pick in found.picks)
+    for cents in range(1_000, 1, -1):
+        found = slate(bankroll=Decimal(cents) / 100)
+        assert all(pick.stake > 0 for pick in found.picks)
+        worst = min((pick.candidate.composite for pick in found.picks), default=1.0)
+        better = [miss.candidate for miss in found.near_misses if miss.candidate.composite > worst]
+        if any(Reason.BELOW_MINIMUM_STAKE in candidate.refusals for candidate in better):
+            return
+    pytest.fail("no bankroll at which a better candidate goes without a stake")
+
+
+def test_what_is_worth_nothing_is_never_a_pick() -> None:
+    found = slate(criteria=Criteria("any", 0.0, -0.5, 1.0), bookmakers=("WH",))
+    assert all(pick.candidate.ev > 0 for pick in found.picks)
+    worthless = [miss for miss in found.near_misses if miss.candidate.ev <= 0]
+    assert worthless
+    for miss in worthless:
+        missed = {s.reason: s.missed_by for s in miss.shortfalls}
+        assert missed[Reason.LOW_EXPECTED_VALUE] == pytest.approx(-miss.candidate.ev)
 
 
 def test_strict_criteria_leave_near_misses_with_reasons_and_by_how_much() -> None:
@@ -222,8 +227,13 @@ def test_strict_criteria_leave_near_misses_with_reasons_and_by_how_much() -> Non
 
 def test_only_the_bettors_books_are_recommended() -> None:
     for book in ("B365", "BFE"):
-        picks = slate(bookmakers=(book,)).picks
-        assert {pick.candidate.bookmaker for pick in picks} == {book}
+        found = slate(bookmakers=(book,))
+        shown = [*(p.candidate for p in found.picks), *(m.candidate for m in found.near_misses)]
+        assert {candidate.bookmaker for candidate in shown} == {book}
+        for candidate in shown:
+            rate = Decimal("0.05") if book == "BFE" else Decimal(0)
+            net = 1 + (candidate.quoted - 1) * (1 - rate)
+            assert candidate.price == pytest.approx(net, abs=Decimal("0.00005"))
 
 
 def test_only_the_leagues_asked_for() -> None:

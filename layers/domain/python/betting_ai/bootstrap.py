@@ -22,6 +22,7 @@ from betting_ai.adapters.sql.database import open_database, reach_database
 from betting_ai.adapters.sql.health import DatabaseHealth, examine
 from betting_ai.adapters.sql.unit_of_work import unit_of_work_factory
 from betting_ai.clock import Clock, SystemClock
+from betting_ai.domain.leagues import LEAGUES
 from betting_ai.models.registry import Registry
 from betting_ai.ports.feeds import Feed
 from betting_ai.ports.unit_of_work import UnitOfWorkFactory
@@ -104,6 +105,11 @@ class App:
     def seasons_in(self, path: Path, leagues: Collection[str]) -> list[int]:
         """The seasons that a folder has files of."""
         return sorted({file.season for file in SeasonFolder(path).find(leagues=leagues or None)})
+
+    def leagues_in(self, path: Path, leagues: Collection[str]) -> tuple[str, ...]:
+        """Those of some leagues that a folder has season files of."""
+        found = {file.league for file in SeasonFolder(path).find(leagues=leagues or None)}
+        return tuple(code for code in LEAGUES if code in found)
 
     def history_in(
         self, path: Path, through: date, progress: Callable[[int, int], None]

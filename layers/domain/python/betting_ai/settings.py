@@ -11,10 +11,19 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from betting_ai.domain.leagues import SEASON_FILE_LEAGUES
+from betting_ai.domain.books import find_bookmaker
+from betting_ai.domain.leagues import SEASON_FILE_LEAGUES, find_league
+from betting_ai.domain.slate import Criteria
 from betting_ai.errors import InvalidInputError
 
 
@@ -43,6 +52,27 @@ def _codes(value: object) -> object:
     if isinstance(value, str):
         return tuple(code.strip() for code in value.split(",") if code.strip())
     return value
+
+
+def _leagues(codes: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return tuple(find_league(code).code for code in codes)
+    except InvalidInputError as error:
+        raise ValueError(str(error)) from None
+
+
+def _bookmakers(names: tuple[str, ...]) -> tuple[str, ...]:
+    unknown = [name for name in names if find_bookmaker(name) is None]
+    if unknown:
+        raise ValueError(f"no bookmaker {unknown[0]!r}")
+    return tuple(book.code for name in names if (book := find_bookmaker(name)))
+
+
+def _profile(name: str) -> str:
+    try:
+        return Criteria.of(name).profile
+    except InvalidInputError as error:
+        raise ValueError(str(error)) from None
 
 
 Codes = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_codes)]
@@ -74,10 +104,10 @@ class Settings(BaseSettings):
     )
     models: Path = Field(default_factory=shipped_models)
     site_url: str = "https://www.football-data.co.uk"
-    leagues: Codes = SEASON_FILE_LEAGUES
-    bookmakers: Codes = ()
+    leagues: Annotated[Codes, AfterValidator(_leagues)] = SEASON_FILE_LEAGUES
+    bookmakers: Annotated[Codes, AfterValidator(_bookmakers)] = ()
     bankroll: Decimal = Field(default=Decimal(1000), gt=0)
-    profile: str = "strict"
+    profile: Annotated[str, AfterValidator(_profile)] = "strict"
     channel: str = "stable"
 
 
@@ -92,4 +122,5 @@ def load_settings(**overrides: object) -> Settings:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise InvalidInputError(f"setting {name}: {first['msg'].lower()}") from None
+        told = first["msg"].removeprefix("Value error, ")
+        raise InvalidInputError(f"setting {name}: {told[0].lower()}{told[1:]}") from None

@@ -180,13 +180,18 @@ def _card(pick: Pick, slate: Slate) -> RenderableType:
     facts.add_row("Price", _price(pick))
     facts.add_row("Elsewhere", f"{_others(pick)} (seen {_when(c.prices_as_of)})")
     facts.add_row("Stake", Text.assemble((f"{pick.stake}", "bold"), f" of {slate.bankroll} units"))
-    facts.add_row("Value", f"{c.ev:+.1%} expected, {c.ev_lower:+.1%} or more nine times in ten")
+    facts.add_row(
+        "Value",
+        f"{c.ev:+.1%} on average (nine to one that it is {c.ev_lower:+.1%} or more); "
+        f"the models claim {c.model_ev:+.1%}, and this is what such claims were worth",
+    )
     facts.add_row("Confidence", _bar(c.confidence))
     facts.add_row("Risk", f"{c.risk:.2f} (0 is safest, 1 riskiest)")
     facts.add_row("Fair odds", f"{c.fair_odds:.2f}; the market says {1 / c.q:.2f}")
     facts.add_row("Probability", f"{c.f:.1%}; the market says {c.q:.1%}")
     facts.add_row("Models", _models(c))
-    facts.add_row("Timing", _TIMING[pick.advice])
+    if pick.advice in _TIMING:
+        facts.add_row("Timing", _TIMING[pick.advice])
     body: list[RenderableType] = [facts]
     if pick.rationale.key_reasons:
         body.append(Text("\nWhy", style="dim"))
@@ -204,8 +209,11 @@ def _price(pick: Pick) -> Text:
         return Text.assemble(
             price, " was the highest anywhere; worth a bet from ", f"{pick.bet_until}"
         )
+    where = f" at {book(c.bookmaker).name}"
+    if c.quoted != c.price:
+        where += f" (shown as {c.quoted}, less commission)"
     rest = f", not below {pick.bet_until}, until {_when(pick.expires_at)}"
-    return Text.assemble("Take ", price, f" at {book(c.bookmaker).name}{rest}")
+    return Text.assemble("Take ", price, where, rest)
 
 
 def _others(pick: Pick) -> str:
@@ -220,14 +228,14 @@ def _others(pick: Pick) -> str:
 
 
 _TIMING: Final = {
-    "bet": "bet now: deep RL sees no more in waiting for the close",
-    "wait": "deep RL would wait for the close; bet now only if you cannot",
+    "bet": "bet now; waiting for kick-off is not worth more",
+    "wait": "deep RL would wait for a better price before kick-off; bet now only if you cannot",
 }
 
 
 def _models(c: Candidate) -> str:
     shown = [f"{_MEMBERS.get(name, name)} {_percent(p)}" for name, p in c.members.items()]
-    return f"{', '.join(shown)}; pooled, and calibrated on results, {_percent(c.p)}"
+    return f"{', '.join(shown)}; all four pooled, to predict the result, {_percent(c.p)}"
 
 
 def _no_bet(slate: Slate) -> RenderableType:
@@ -289,9 +297,10 @@ _DEGREES: Final = {
 
 def _reading(slate: Slate) -> RenderableType:
     text = (
-        "How to read it: expected value is what a unit staked should gain on average, after what "
-        "such claims turned out to be worth. Confidence 70 means that seven of ten such prices "
-        "beat the closing price. Never take less than the lowest price named."
+        "How to read it: probability is what the closing price should say, and value what a unit "
+        "staked at this price should gain on average. Confidence 70 means that seven of ten such "
+        "prices beat the closing price. Risk grows with long odds and with models or books that "
+        "disagree. Never take less than the lowest price named."
     )
     if slate.criteria.profile == "strict" and not slate.picks:
         text += " --profile value asks for less."

@@ -139,13 +139,11 @@ def league_codes(text: str | None) -> tuple[str, ...] | None:
     return tuple(find_league(code.strip()).code for code in text.split(","))
 
 
-def bookmaker_codes(text: str | None, voice: Voice) -> tuple[str, ...] | None:
+def bookmaker_codes(text: str | None) -> tuple[str, ...] | None:
     """Book codes from codes or names, such as ``"B365,pinnacle"``.
 
-    One that is not known is left out with a warning.
-
     Raises:
-        InvalidInputError: not one is known.
+        InvalidInputError: one of them is not known.
     """
     from betting_ai.domain.books import bookmakers, find_bookmaker
 
@@ -155,8 +153,6 @@ def bookmaker_codes(text: str | None, voice: Voice) -> tuple[str, ...] | None:
     found = {name: find_bookmaker(name) for name in asked}
     known = ", ".join(f"{book.code} ({book.name})" for book in bookmakers())
     unknown = ", ".join(repr(name) for name, book in found.items() if book is None)
-    if not any(found.values()):
-        raise InvalidInputError(f"no bookmaker {unknown}; known are {known}")
     if unknown:
-        voice.warn(f"no bookmaker {unknown}; known are {known}")
+        raise InvalidInputError(f"no bookmaker {unknown}; known are {known}")
     return tuple(dict.fromkeys(book.code for book in found.values() if book))

@@ -88,6 +88,8 @@ class _Source:
 
     def folder(self, path: Path) -> Day:
         """From season files on disk, once it is clear that they cover the day."""
+        if not path.is_dir():
+            raise InvalidInputError(f"there is no folder {path}")
         seasons = self.app.seasons_in(path, self.window.leagues)
         if not seasons:
             raise NothingToDoError(
@@ -100,14 +102,16 @@ class _Source:
         if day < first:
             raise InvalidInputError(f"{day} is before the data: {covered}")
         coming = self._coming_in(path) if self.live else ()
+        present = self.app.leagues_in(path, self.window.leagues)
+        window = self.window if coming else replace(self.window, leagues=present)
         if day > last and not coming:
             raise NothingToDoError(
                 f"{day} is after the data: {covered}; ask for an earlier --as-of"
             )
         with Tally(quiet=self.voice.quiet) as tally:
-            command = PrepareDataCommand(self.app.folder(path).fetch, self.window, coming)
+            command = PrepareDataCommand(self.app.folder(path).fetch, window, coming)
             self._prepare(self.app, command, tally)
-        return Day(self.app, self._window_now(), ("football_data folder",), self.live)
+        return Day(self.app, self._now(window), ("football_data folder",), self.live)
 
     def best(self) -> Day:
         """From the site; offline, from what there is."""
@@ -143,7 +147,7 @@ class _Source:
         with Tally(quiet=self.voice.quiet) as tally:
             fetch = FetchFeeds(self.app.site(tally.fetched), self.app.raw)
             self._prepare(self.app, PrepareDataCommand(fetch, self.window, coming), tally)
-        return Day(self.app, self._window_now(), (self.app.site_name,), self.live)
+        return Day(self.app, self._now(self.window), (self.app.site_name,), self.live)
 
     def _sample(self, seasons: Collection[int]) -> Day:
         """Real matches of another year, in a database of their own."""
@@ -161,9 +165,9 @@ class _Source:
             self._prepare(app, PrepareDataCommand(app.sample.fetch, window), tally)
         return Day(app, window, (SAMPLE_SOURCE,))
 
-    def _window_now(self) -> Window:
+    def _now(self, window: Window) -> Window:
         """For a question about now, what was received a moment ago counts."""
-        return replace(self.window, as_of=self.app.clock.now()) if self.live else self.window
+        return replace(window, as_of=self.app.clock.now()) if self.live else window
 
     def _prepare(self, app: App, command: PrepareDataCommand, tally: Tally) -> None:
         for line in app.prepare_data(command, tally.ingested).warnings:

@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from betting_ai.bootstrap import App
 
 _MARKET = "match_result"
+_QUIET = timedelta(days=14)
 _LITTLE_SPACE = 1_000_000_000  # bytes; a season with all its prices takes a tenth of that
 
 
@@ -46,11 +47,20 @@ def _examine(app: App) -> dict[str, Any]:
     return {
         "ok": not problems,
         "problems": problems,
+        "notes": _notes(database, app.clock.now()),
         "settings": _settings(app),
         "database": database,
         "models": models,
         "disk_free_bytes": free,
     }
+
+
+def _notes(database: Mapping[str, Any], now: datetime) -> list[str]:
+    """What is not broken, but good to know."""
+    last = database.get("last_kickoff")
+    if last is None or now - last < _QUIET:
+        return []
+    return [f"the newest match is of {last:%Y-%m-%d}; `fetch` brings what came since"]
 
 
 def _database(app: App, problems: list[str]) -> dict[str, Any]:
@@ -126,6 +136,8 @@ def _print(report: Mapping[str, Any]) -> None:
     for name, value in _lines(report):
         grid.add_row(name, value)
     console.print(grid)
+    for note in report["notes"]:
+        console.print(f"note: {note}", style="yellow")
     for problem in report["problems"]:
         console.print(f"problem: {problem}", style="red")
     if report["ok"]:
@@ -151,7 +163,12 @@ def _lines(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         for name, reasons in database["reasons"].items():
             title = "seconds" if name == "stages" else name.replace("_", " ")
             lines.append((title, _counts(reasons)))
-        lines.append(("waits for review", f"{database['waiting']} names"))
+        for name, error in database["refused"].items():
+            lines.append((f"refused {name}", error))
+        waiting = f"{database['waiting']} names"
+        if database["doubted"]:
+            waiting += f", such as {', '.join(database['doubted'])}"
+        lines.append(("waits for review", waiting))
     for model in report["models"]:
         state = "in order" if model["ok"] else "broken"
         through = f"trained through {model.get('trained_through', 'an unknown day')}"

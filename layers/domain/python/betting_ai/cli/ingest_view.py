@@ -87,6 +87,7 @@ def _as_data(fetched: Fetched, result: IngestResult) -> dict[str, object]:
             "rows_refused": _sum(entry.rows_refused for entry in result.entries),
             "quotes_kept": sum(entry.quotes_kept for entry in result.entries),
             "quotes_refused": _sum(entry.quotes_refused for entry in result.entries),
+            "conflicting": sum(entry.stored.conflicting for entry in result.entries),
         },
         "doubts": [dataclasses.asdict(doubt) for doubt in result.doubts],
         "not_published": list(fetched.not_published),
@@ -109,6 +110,8 @@ def _print(fetched: Fetched, result: IngestResult) -> None:
         if reasons:
             told = ", ".join(f"{why} {count:,}" for why, count in sorted(reasons.items()))
             out.print(f"{title}: {told}", highlight=False)
+    if differing := sum(entry.stored.conflicting for entry in result.entries):
+        out.print(f"Differs from what is stored, which stays: {differing:,}", highlight=False)
     if fetched.not_published:
         out.print(f"Not published yet: {', '.join(fetched.not_published)}", highlight=False)
     if result.doubts:

@@ -62,7 +62,7 @@ def top3_bets(
         min_confidence=min_confidence, min_expected_value=min_ev, max_risk=max_risk
     )
     money = settings.bankroll if bankroll is None else _money(bankroll)
-    books = bookmaker_codes(bookmakers, voice)
+    books = bookmaker_codes(bookmakers)
     question = Question(
         as_of=instant(as_of),
         hours=hours,
@@ -93,5 +93,7 @@ def _money(text: str) -> Decimal:
     except InvalidOperation:
         amount = Decimal("NaN")
     if not (amount.is_finite() and 0 < amount <= _LARGEST):
-        raise InvalidInputError(f"--bankroll must be an amount above 0, not {text!r}")
+        raise InvalidInputError(
+            f"--bankroll must be an amount above 0 and at most {_LARGEST:,f}, not {text!r}"
+        )
     return amount

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from datetime import date
 from pathlib import Path
@@ -30,9 +31,18 @@ def train(
     from betting_ai.bootstrap import build
 
     last = _day(through)
+    if not folder.is_dir():
+        raise InvalidInputError(f"there is no folder {folder}")
+    for library in ("onnx", "scipy", "sklearn", "threadpoolctl", "xgboost"):
+        if importlib.util.find_spec(library) is None:
+            raise InvalidInputError(
+                f"training needs {library}; install the extra: make setup-dev, or betting-ai[train]"
+            )
     voice = Voice(as_json=as_json)
     settings = current_settings()
     with build(settings) as app, _Bars(quiet=voice.quiet) as bars:
+        if last >= app.clock.now().date():
+            raise InvalidInputError(f"--through {last} is not over yet")
         contents = app.history_in(folder, last, bars.read)
         for line in contents.unusable:
             voice.warn(f"left out: {line}")

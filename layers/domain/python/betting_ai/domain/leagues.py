@@ -80,11 +80,11 @@ SEASON_FILE_LEAGUES: Final = tuple(list(LEAGUES)[:22])
 
 
 def find_league(code: str) -> League:
-    """The league of a code.
+    """The league of a code, in any case.
 
     Raises:
         UnknownLeagueError: no such league; the message names those there are.
     """
-    if code not in LEAGUES:
+    if code.upper() not in LEAGUES:
         raise UnknownLeagueError(f"no league {code!r}; there are {', '.join(LEAGUES)}")
-    return LEAGUES[code]
+    return LEAGUES[code.upper()]

@@ -66,7 +66,8 @@ class Criteria:
     Attributes:
         profile: name of the profile it started from.
         min_confidence: 0 to 100.
-        min_expected_value: EV, as a fraction of the stake.
+        min_expected_value: EV, as a fraction of the stake; what is worth nothing or less is never
+            a pick.
         max_risk: 0 to 1.
     """
 
@@ -78,7 +79,7 @@ class Criteria:
     def __post_init__(self) -> None:
         if not 0.0 <= self.min_confidence <= 100.0:
             raise InvalidInputError("the least confidence must be from 0 to 100")
-        if not -1.0 <= self.min_expected_value < math.inf:
+        if not -1.0 <= self.min_expected_value < 1.0:
             raise InvalidInputError("the least expected value must be a fraction, 0.05 for 5 %")
         if not 0.0 <= self.max_risk <= 1.0:
             raise InvalidInputError("the highest risk must be from 0 to 1")
@@ -115,6 +116,7 @@ class Criteria:
         return (
             (np.asarray(confidence, np.float64) >= self.min_confidence)
             & (np.asarray(expected_value, np.float64) >= self.min_expected_value)
+            & (np.asarray(expected_value, np.float64) > 0.0)
             & (np.asarray(risk, np.float64) <= self.max_risk)
         )
 
@@ -148,6 +150,7 @@ class Candidate:
         outcome: the selection.
         bookmaker: book code.
         price: decimal odds, net of commission, at most 4 places.
+        quoted: the price as the book shows it; an exchange takes its commission from the winnings.
         q: consensus probability.
         books: how many books' own prices are heard beside the average.
         book_spread: standard deviation of their fair probabilities; NaN with fewer than two.
@@ -175,6 +178,7 @@ class Candidate:
     outcome: Outcome
     bookmaker: str
     price: Decimal
+    quoted: Decimal
     q: float
     books: int
     book_spread: float
@@ -220,11 +224,12 @@ class Candidate:
             "outcome": str(self.outcome),
             "bookmaker": self.bookmaker,
             "recommended_odds": float(self.price),
+            "quoted_odds": float(self.quoted),
             "probability": _number(self.f),
             "ensemble_probability": _number(self.p),
             "market_probability": _number(self.q),
             "model_probabilities": {name: _number(p) for name, p in self.members.items()},
-            "books": self.books,
+            "books_heard": self.books,
             "book_spread": _number(self.book_spread),
             "fair_odds": _number(self.fair_odds, 3),
             "confidence_score": _number(self.confidence, 4),
@@ -280,9 +285,10 @@ class Selection:
 
 def shortfalls(candidate: Candidate, criteria: Criteria) -> tuple[Shortfall, ...]:
     """Every reason why a candidate cannot be a pick by itself; empty where it can."""
+    least = max(criteria.min_expected_value, _SOMETHING)
     gaps = (
         (Reason.LOW_CONFIDENCE, criteria.min_confidence - candidate.confidence),
-        (Reason.LOW_EXPECTED_VALUE, criteria.min_expected_value - candidate.ev),
+        (Reason.LOW_EXPECTED_VALUE, least - candidate.ev),
         (Reason.HIGH_RISK, candidate.risk - criteria.max_risk),
     )
     return (
@@ -363,7 +369,7 @@ class Pick:
         bet_until: lowest price at which it still meets the criteria.
         expires_at: when the recommendation ends.
         model_version: what scored it.
-        advice: ``"bet"`` or ``"wait"``.
+        advice: ``"bet"`` or ``"wait"``; ``"none"`` where the price cannot be taken.
         rationale: why.
     """
 
@@ -468,6 +474,10 @@ def _rank(candidate: Candidate) -> tuple[float, float, str, str, str]:
         candidate.outcome,
         candidate.bookmaker,
     )
+
+
+_SOMETHING: Final = math.ulp(0.0)
+"""The least expected value that is worth a bet at all."""
 
 
 def _was_refused(miss: NearMiss) -> bool:

@@ -86,8 +86,12 @@ class Manifest:
         return json.dumps(data, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
+    def from_json(cls, text: str | bytes, name: str = MANIFEST) -> Self:
         """Read what `to_json` wrote.
+
+        Args:
+            text: the JSON.
+            name: of the file, for messages.
 
         Raises:
             ModelError: the text is not a manifest.
@@ -117,7 +121,8 @@ class Manifest:
                 }
             )
         except (ValueError, KeyError, TypeError, InvalidInputError) as error:
-            raise ModelError(f"the model's manifest cannot be read: {error}") from None
+            told = f"it has no {error}" if isinstance(error, KeyError) else error
+            raise ModelError(f"the model's {name} cannot be read: {told}") from None
 
     def checked(self, name: str, content: bytes) -> bytes:
         """The content of one of its files, if it is the right one.

@@ -64,7 +64,8 @@ class Registry:
 
     def manifest(self, market: str, version: str) -> Manifest:
         """One version's manifest."""
-        return Manifest.from_json(self.store.read(f"{market}/{version}/{MANIFEST}"))
+        path = f"{market}/{version}/{MANIFEST}"
+        return Manifest.from_json(self.store.read(path), path)
 
     def pick(
         self, market: str, channel: str, as_of: datetime, allow_in_sample: bool = False

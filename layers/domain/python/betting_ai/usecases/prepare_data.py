@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Final
 
 from betting_ai.domain.leagues import LEAGUES, SEASON_FILE_LEAGUES
 from betting_ai.errors import FeedError, InvalidInputError, NoModelBeforeError
@@ -13,7 +14,7 @@ from betting_ai.features.history import summarise
 from betting_ai.models.manifest import Manifest
 from betting_ai.models.registry import Registry
 from betting_ai.ports.feeds import FeedRequest, Fetched, Payload
-from betting_ai.ports.repositories import FactsQuery
+from betting_ai.ports.repositories import FactsQuery, IngestEntry
 from betting_ai.ports.unit_of_work import UnitOfWorkFactory
 from betting_ai.usecases.assess_events import Window
 from betting_ai.usecases.ingest_raw import REFUSED, IngestCommand, IngestRaw, Progress
@@ -111,7 +112,8 @@ class PrepareData:
         absent = set(request.seasons or ()) - {payload.season for payload in payloads}
         begun = {year for year in absent if year < _season(command.window.as_of)}
         gaps = [f"no files of season {year}-{(year + 1) % 100:02d}" for year in sorted(begun)]
-        return Prepared(tuple(_in_short(w) for w in (refused, fetched.failed, gaps) if w))
+        told = (refused, fetched.failed, gaps, *_losses(result.entries))
+        return Prepared(tuple(_in_short(warnings) for warnings in told if warnings))
 
     def _fits(self, manifest: Manifest, window: Window) -> bool:
         """Whether the model's checkpoint may stand in for the stored past that it covers."""
@@ -124,6 +126,27 @@ class PrepareData:
             stored = unit.facts.load(FactsQuery(window.as_of, kickoff_before=until))
         as_of, spec = int(window.as_of.timestamp()), manifest.spec
         return checkpoint.serves(as_of, spec, summarise(stored, as_of, spec))
+
+
+def _losses(entries: Sequence[IngestEntry]) -> tuple[list[str], list[str]]:
+    """What files that could be used lost on the way: rows, and facts stored otherwise before."""
+    rows, differing = [], []
+    for entry in entries:
+        reasons = {why: n for why, n in entry.rows_refused.items() if why != STALE_ROW}
+        if reasons:
+            told = ", ".join(f"{why.replace('_', ' ')} {n}" for why, n in reasons.items())
+            lost = f"{sum(reasons.values())} of {entry.rows_read} rows refused"
+            rows.append(f"{entry.name}: {lost} ({told})")
+        if entry.stored.conflicting:
+            differing.append(
+                f"{entry.name}: {entry.stored.conflicting} facts differ from what is stored, "
+                "which stays (another BETTING_AI_HOME starts afresh)"
+            )
+    return rows, differing
+
+
+STALE_ROW: Final = "stale_row"
+"""Past matches that a fixtures file still lists are no loss."""
 
 
 def _season(moment: date | datetime) -> int:

@@ -43,16 +43,19 @@ def explain(assessment: Assessment, pick: Pick, event: int) -> Rationale:
     effects = group_effects(assessment, event, OUTCOMES.index(candidate.outcome))
     words = _Words.of(assessment, pick, event)
     ranked = sorted(effects.items(), key=lambda item: (-abs(item[1]), item[0]))
-    reasons = [words.price()]
+    reasons: list[str] = []
+    doubts: list[str] = []
+    (reasons if words.edge >= 0 else doubts).append(words.price())
     for group, effect in ranked:
         sentence = _SENTENCES[group](words)
         if sentence is not None and abs(effect) >= LEAST_EFFECT:
-            reasons.append(words.effect(sentence, effect))
-    if len(reasons) == 1:
+            (reasons if effect > 0 else doubts).append(words.effect(sentence, effect))
+    if not reasons:
         reasons.append(words.agreement())
+    told = [*reasons[:MOST_REASONS], *(f"Against it: {_lower(doubt)}" for doubt in doubts)]
     return Rationale(
         summary=words.summary(),
-        key_reasons=tuple(reasons[:MOST_REASONS]),
+        key_reasons=tuple(told[:MOST_REASONS]),
         value_analysis=_value_analysis(assessment, pick, event, effects),
     )
 
@@ -115,7 +118,16 @@ def _value_analysis(
     }
 
 
+def _lower(sentence: str) -> str:
+    """For the middle of a sentence; names keep their capital."""
+    first = sentence.split(maxsplit=1)[0]
+    return sentence[0].lower() + sentence[1:] if first in _COMMON_WORDS else sentence
+
+
+_COMMON_WORDS: Final = {"Prices", "How", "Points", "Shots", "Days", "Matches"}
+
 _TIMING: Final = {
+    "none": "the price cannot be taken",
     "bet": "the price is worth more now than the option to wait for the close",
     "wait": "waiting for the close is worth more than betting now",
 }
@@ -159,12 +171,16 @@ class _Words:
             f"{c.confidence:.0f} % chance to beat the closing price."
         )
 
+    @property
+    def edge(self) -> float:
+        """What the price is worth by the books' own consensus."""
+        return self.pick.candidate.q * float(self.pick.candidate.price) - 1.0
+
     def price(self) -> str:
         c = self.pick.candidate
-        edge = c.q * float(c.price) - 1.0
-        relation = "above" if edge >= 0 else "below"
+        relation = "above" if self.edge >= 0 else "below"
         return (
-            f"{self.book}'s {c.price} is {abs(edge):.1%} {relation} the books' own consensus "
+            f"{self.book}'s {c.price} is {abs(self.edge):.1%} {relation} the books' own consensus "
             f"of {1 / c.q:.2f}"
         )
 
@@ -176,8 +192,7 @@ class _Words:
         )
 
     def effect(self, sentence: str, effect: float) -> str:
-        direction = "for" if effect > 0 else "against"
-        return f"{sentence} ({abs(100 * effect):.1f} points {direction} {self.subject})"
+        return f"{sentence} ({100 * effect:+.1f} points of probability)"
 
     def pair(self, lead: str, name: str, shape: str = "{:.1f}") -> str | None:
         """A sentence with the home and the away value of a feature; None where one is unknown."""
@@ -194,8 +209,8 @@ class _Words:
             return None
         favoured = self.home if gap > 0 else self.away
         return (
-            f"Past prices rate {favoured} higher than today's do, by {abs(gap):.2f} in log-odds; "
-            f"Elo difference {elo:+.0f} for {self.home}"
+            f"Prices of earlier matches rate {favoured} higher than today's do, by "
+            f"{np.expm1(abs(gap)):.0%} in the odds; Elo difference {elo:+.0f} for {self.home}"
         )
 
     def meetings(self) -> str | None:

@@ -83,7 +83,7 @@ class SelectTop3:
         _check(command)
         with self.units() as unit:
             assessment = assess(unit.facts, self.registry, command.window)
-            if not len(assessment.facts):
+            if not (len(assessment.facts) or unit.facts.seasons(command.window.as_of.date())):
                 raise NothingToDoError(
                     f"nothing is known of {command.window.as_of:%Y-%m-%d} or the season before it; "
                     "ingest the season's files first"
@@ -204,6 +204,7 @@ def _candidates(
                 outcome=OUTCOMES[k],
                 bookmaker=books[market.quote_book[quote]],
                 price=_decimal(offers.price[event, k]),
+                quoted=_decimal(market.gross[quote, k]),
                 q=float(market.consensus[event, k]),
                 books=int(market.books[event]),
                 book_spread=float(market.dispersion[event, k]),
@@ -225,7 +226,7 @@ def _candidates(
 def _staked(
     found: Sequence[Candidate], command: SelectTop3Command
 ) -> tuple[Selection, tuple[Stake, ...]]:
-    """The chosen and their stakes; one that is worth a bet but gets no stake makes room."""
+    """The chosen and their stakes; one that gets no stake makes room for the next."""
     while True:
         chosen = select(found, command.criteria)
         plan = plan_stakes(
@@ -235,7 +236,7 @@ def _staked(
         without = {
             id(candidate): stake.reason
             for candidate, stake in zip(chosen.picks, plan.stakes, strict=True)
-            if stake.reason is not None and candidate.ev > 0.0
+            if stake.reason is not None
         }
         if not without:
             return chosen, plan.stakes
@@ -289,6 +290,8 @@ def _bet_until(
 
 def _advice(assessment: Assessment, event: int, outcome: Outcome, price: float) -> str:
     """Deep RL's own decision: wait when waiting is worth more than betting now."""
+    if assessment.offers.upper_bound[event]:
+        return "none"
     k = OUTCOMES.index(outcome)
     p = assessment.scores.members[MEMBERS.index("deep_rl"), event, k]
     wait = assessment.scores.wait[event, k]

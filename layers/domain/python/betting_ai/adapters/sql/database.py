@@ -15,10 +15,10 @@ from betting_ai.adapters.sql.engine import connect
 from betting_ai.adapters.sql.migrate import migrate
 from betting_ai.adapters.sql.reference import ensure_reference_data
 
-# As autovacuum would judge.
+# As autovacuum would judge. Another session's temporary tables are nobody else's business.
 _CHANGED_MUCH: Final = """
 SELECT relid::regclass::text FROM pg_stat_user_tables
-WHERE n_mod_since_analyze > 1000 + n_live_tup / 10
+WHERE schemaname = current_schema() AND n_mod_since_analyze > 1000 + n_live_tup / 10
 """
 
 

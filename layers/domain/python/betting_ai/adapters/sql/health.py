@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -16,6 +16,8 @@ COUNTED: Final = (
     "leagues", "teams", "books", "events", "results", "odds", "predictions", "slates",
     "recommendations",
 )  # fmt: skip
+
+_FEW: Final = 5
 
 _BY_REASON: Final = ("rows_repaired", "rows_refused", "quotes_refused", "stages")
 
@@ -50,6 +52,8 @@ class DatabaseHealth:
         totals: rows read and kept and quotes kept, over all payloads.
         reasons: repaired and refused by reason, and seconds per stage, over all payloads.
         waiting: names that wait for review.
+        refused: the newest refused payloads, by name, and why.
+        doubted: some of the names that wait.
     """
 
     revision: str | None
@@ -62,6 +66,8 @@ class DatabaseHealth:
     totals: dict[str, int]
     reasons: dict[str, dict[str, float]]
     waiting: int
+    refused: dict[str, str] = field(default_factory=dict)
+    doubted: tuple[str, ...] = ()
 
 
 def examine(engine: Engine) -> DatabaseHealth:
@@ -83,6 +89,18 @@ def examine(engine: Engine) -> DatabaseHealth:
             for name in ("rows_read", "rows_kept", "quotes_kept")
         }
         waiting = sa.select(sa.func.count()).where(ReviewDoubt.resolved_at.is_(None))
+        refused = (
+            sa.select(log.name, log.error)
+            .where(log.status == "refused")
+            .order_by(log.received_at.desc(), log.name)
+            .limit(_FEW)
+        )
+        doubted = (
+            sa.select(sa.func.concat(ReviewDoubt.name, " (", ReviewDoubt.league, ")"))
+            .where(ReviewDoubt.resolved_at.is_(None))
+            .order_by(ReviewDoubt.created_at.desc(), ReviewDoubt.name)
+            .limit(_FEW)
+        )
         return DatabaseHealth(
             revision=revision,
             up_to_date=True,
@@ -96,6 +114,8 @@ def examine(engine: Engine) -> DatabaseHealth:
             totals=totals,
             reasons={name: _by_reason(connection, name) for name in _BY_REASON},
             waiting=connection.scalar(waiting) or 0,
+            refused={name: error or "" for name, error in connection.execute(refused)},
+            doubted=tuple(connection.scalars(doubted)),
         )
 
 
