@@ -6,6 +6,7 @@ SHELL := /bin/bash
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
+PEERS := .venv-peers
 BIN := $(VENV)/bin
 UV := VIRTUAL_ENV=$(VENV) $(BIN)/uv
 # An empty cache folder in the environment would be taken for a real one.
@@ -13,10 +14,10 @@ ifeq ($(strip $(UV_CACHE_DIR)),)
 unexport UV_CACHE_DIR
 endif
 
-.PHONY: help top3 test lint format train synth bench lock clean setup setup-dev
+.PHONY: help top3 test lint format train synth bench bench-peers lock clean setup setup-dev
 
 help: ## What each target does
-	@grep -hE '^[a-z0-9-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 $(BIN)/uv: requirements/bootstrap.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed on PATH" >&2; exit 1; }
@@ -68,8 +69,17 @@ synth: $(VENV)/.dev ## Write the AWS templates of every environment to cdk.out
 bench: $(VENV)/.dev ## Every budget, each as a ratio against its reference
 	@for b in benchmarks/bench_*.py; do $(BIN)/python $$b || exit 1; done
 
+$(PEERS)/.done: $(BIN)/uv requirements/peers.txt
+	@echo "Setting up the peers' environment (once, about a minute) ..." >&2
+	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	@VIRTUAL_ENV=$(PEERS) $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes --no-deps -r requirements/peers.txt
+	@touch $@
+
+bench-peers: $(PEERS)/.done ## Quality and speed against penaltyblog and sports-betting
+	@PYTHONPATH=layers/domain/python $(PEERS)/bin/python -W ignore benchmarks/peers.py $(ARGS)
+
 lock: $(BIN)/uv ## Write the hash-locked requirement sets again
 	@$(BIN)/python requirements/lock.py
 
 clean: ## Remove the environment and caches (never your data)
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -2,7 +2,7 @@
 
     python benchmarks/bench_scoring.py [--folder DIR]
 
-Trains members of full size (220 rounds, 200 trees) on three seasons of real matches, or on
+Trains members of full size on three seasons of real matches, or on
 generated ones where there are none; then scores one event and 10,000 events by both. Both run on
 one thread: a joblib pool would only slow the libraries' single event down.
 """
@@ -32,6 +32,7 @@ from betting_ai.training.dataset import FIRST_CLOSES, assemble, whole_history
 from betting_ai.training.deep_rl import PolicyTrainer
 from betting_ai.training.forest import ForestMember, ForestTrainer
 from betting_ai.training.graph import GraphBuilder
+from betting_ai.training.linear import LinearMove
 from betting_ai.training.members import Member
 
 ONE_EVENT_RATIO, ONE_EVENT_SECONDS = 50.0, 0.002
@@ -54,15 +55,16 @@ def trained(facts: Facts) -> tuple[dict[str, Member], bytes, np.ndarray]:
     rows = np.arange(len(data))
     members: dict[str, Member] = {}
     graph = GraphBuilder()
+    linear = LinearMove.fit(data, rows)
     for trainer in (BoostedTrainer(), ForestTrainer(), PolicyTrainer(), BayesianTrainer()):
-        member = members[trainer.name] = trainer.train(data, rows)
+        member = members[trainer.name] = trainer.train(data, rows, linear)
         graph.prefix = f"{trainer.name}_"
         member.export(graph)
         if isinstance(member, BoostedMember):
             member.booster.set_param("nthread", 1)
         if isinstance(member, ForestMember):
             member.forest.set_params(n_jobs=1)
-    return members, graph.build("ensemble", spec), data.matrix
+    return members, graph.build("ensemble", spec, data.betting), data.matrix
 
 
 def median_seconds(work: Callable[[int], object], repeats: int) -> float:

@@ -17,6 +17,11 @@ SETS: dict[str, list[str]] = {
     "inference": ["pyproject.toml", "--extra", "inference"],
     "local": ["pyproject.toml", "--extra", "inference", "--extra", "local", "--group", "build"],
     "train": ["pyproject.toml", "--extra", "inference", "--extra", "local", "--extra", "train"],
+    # penaltyblog asks for "socks", which it never imports: a source archive whose code would run.
+    "peers": [
+        *("pyproject.toml", "--extra", "inference", "--group", "peers"),
+        *("--no-emit-package", "socks"),
+    ],
     "infra": ["pyproject.toml", "--extra", "infra"],
     "dev": [
         "pyproject.toml",

@@ -133,6 +133,17 @@ class ArrayFacts:
         return {key: self.payloads.get(key, frozenset()) for key in keys}
 
 
+def closes_of_totals(facts: Facts) -> Facts:
+    """The same with the totals' prices standing at kick-off too."""
+    its = facts.quote_market == Market.TOTALS
+    columns = {
+        name: getattr(facts, name)[its]
+        for name in ("quote_event", "quote_book", "quote_market", "quote_line", "price")
+    }
+    at_close = {"quoted_at": facts.kickoff[columns["quote_event"]]}
+    return merge([facts, replace(facts, **columns, **at_close)])
+
+
 def seasons_of(
     leagues: Sequence[str] = ("D1", "E0", "E1"),
     seasons: Sequence[int] = (2019, 2020, 2021, 2022),
@@ -230,7 +241,7 @@ def _quotes(random: np.random.Generator, edge: float, number: int) -> Iterator[Q
             named["BFE"] = np.round(1.0 / (fair * 1.01), 2)
         for book, price in named.items():
             yield Quote(book, before, tuple(price.tolist()))
-        for book in ("AVG", "B365"):
+        for book in ("AVG", "B365", "WH"):
             over = np.round(1.9 + 0.05 * random.normal(), 2)
             yield Quote(book, before, (over, np.round(3.8 - over, 2)), Market.TOTALS, 2.5)
             line = -np.round(4 * seen) / 4

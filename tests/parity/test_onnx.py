@@ -15,6 +15,7 @@ from betting_ai.models.manifest import ENSEMBLE, MEMBERS
 from betting_ai.models.scorer import INPUT, WAIT, Scorer
 from betting_ai.training.dataset import FIRST_CLOSES, Dataset, assemble, whole_history
 from betting_ai.training.graph import GraphBuilder, float32_floor
+from betting_ai.training.linear import LinearMove
 from betting_ai.training.members import Member
 from conftest import FOOTBALL
 from small_league import seasons_of
@@ -35,15 +36,16 @@ class Trained:
 
 def trained(data: Dataset, rows: np.ndarray | None = None) -> Trained:
     rows = np.arange(len(data)) if rows is None else rows
-    members = {trainer.name: trainer.train(data, rows) for trainer in SMALL_TRAINERS}
+    linear = LinearMove.fit(data, rows)
+    members = {trainer.name: trainer.train(data, rows, linear) for trainer in SMALL_TRAINERS}
     graphs, merged = {}, GraphBuilder()
     for name, member in members.items():
         alone = GraphBuilder()
         member.export(alone)
-        graphs[f"{name}.onnx"] = alone.build(name, SPEC)
+        graphs[f"{name}.onnx"] = alone.build(name, SPEC, data.betting)
         merged.prefix = f"{name}_"
         member.export(merged)
-    return Trained(data, members, graphs | {ENSEMBLE: merged.build("ensemble", SPEC)})
+    return Trained(data, members, graphs | {ENSEMBLE: merged.build("ensemble", SPEC, data.betting)})
 
 
 @pytest.fixture(scope="module")
@@ -137,8 +139,9 @@ def test_one_row_and_many_give_the_same(generated: Trained) -> None:
     scorer, matrix = Scorer(generated.graphs[ENSEMBLE]), generated.data.matrix[:64]
     together = scorer.score(matrix)
     for i, row in enumerate(matrix):
-        single = scorer.score(row[None]).members[:, 0]
-        assert np.abs(single - together.members[:, i]).max() <= 1e-6
+        single = scorer.score(row[None])
+        assert np.array_equal(single.members[:, 0], together.members[:, i], equal_nan=True)
+        assert np.array_equal(single.wait[0], together.wait[i], equal_nan=True)
 
 
 def test_graphs_of_other_members_would_be_noticed(generated: Trained) -> None:
@@ -161,4 +164,6 @@ def test_the_wait_value_is_an_output_of_the_merged_graph(generated: Trained) -> 
     assert [output.name for output in session.get_outputs()] == [
         "xgboost", "random_forest", "deep_rl", WAIT, "bayesian",
     ]  # fmt: skip
-    assert session.get_modelmeta().custom_metadata_map == {"spec_hash": SPEC.hash}
+    assert session.get_modelmeta().custom_metadata_map == {
+        "market": "match_result", "spec_hash": SPEC.hash,
+    }  # fmt: skip

@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from betting_ai.domain.markets import Market
+from betting_ai.domain.markets import OVER_UNDER, Market
 from betting_ai.domain.odds import fair_probabilities
 from betting_ai.errors import LookAheadError
 from betting_ai.features.build import Features, build
 from betting_ai.features.facts import Facts
+from betting_ai.features.goal_lines import implied_results
 from betting_ai.features.history import History, summarise
 from betting_ai.features.ratings import RatingState, replay
 from betting_ai.features.spec import GROUPS, NAMES, SPEC_VERSION, FeatureSpec, column
@@ -64,16 +65,48 @@ def test_goal_markets_take_the_averages_line() -> None:
         Quote("AVG", DAY, (1.9, 1.9), Market.HANDICAP, -0.25),
         Quote("PS", DAY, (1.5, 2.5), Market.HANDICAP, -0.25),
     )
-    over = fair_probabilities([(1.9, 1.9), (1.8, 2.0)])[:, 0]
-    assert value(built, "over_2_5") == pytest.approx(over.mean(), rel=1e-6)
-    assert value(built, "over_2_5_spread") == pytest.approx(over.std(), rel=1e-5)
+    over = pool_of_two((1.9, 1.9), (1.8, 2.0))
+    assert value(built, "log_q_over") == pytest.approx(np.log(over), rel=1e-6)
+    assert value(built, "log_q_under") == pytest.approx(np.log(1 - over), rel=1e-6)
+    assert value(built, "edge_best_over") == pytest.approx(np.log(1.8 * over), rel=1e-4)
+    assert np.isnan(value(built, "dispersion_over"))  # one book beside the average
     assert value(built, "handicap_line") == -0.25
     assert value(built, "handicap_home") == 0.5  # the sharp book is not heard
     assert np.isnan(value(built, "handicap_spread"))
     alone = row(match, Quote("B365", DAY, (1.7, 2.1), Market.HANDICAP, -0.5))
     assert value(alone, "handicap_line") == -0.5
     assert np.isnan(value(row(match), "handicap_line"))
-    assert np.isnan(value(row(match), "over_2_5"))
+    assert np.isnan(value(row(match), "log_q_over"))
+    implied = implied_results(*(np.array([x]) for x in (over, -0.25, 0.5)))[0]
+    for k, selection in enumerate(("home", "draw", "away")):
+        lean = np.log(implied[k] / fair_probabilities(A)[k])
+        assert value(built, f"implied_lean_{selection}") == pytest.approx(lean, abs=1e-6)
+        assert np.isnan(value(row(match), f"implied_lean_{selection}"))
+
+
+def pool_of_two(*prices: tuple[float, float]) -> float:
+    """Fair over of an equal-weight log pool."""
+    logs = np.log(fair_probabilities(prices)).mean(axis=0)
+    return float(np.exp(logs[0]) / np.exp(logs).sum())
+
+
+def test_totals_are_judged_at_the_moment_of_their_own_newest_price() -> None:
+    facts = facts_of(
+        Match(
+            "2022-08-06", "Leeds", "Hull", None,
+            (
+                Quote("AVG", 3 * HOUR, A),
+                Quote("AVG", DAY, (1.9, 1.9), Market.TOTALS, 2.5),
+                Quote("AVG", 2 * DAY, B),
+            ),
+        )
+    )  # fmt: skip
+    built = build(NOTHING, facts, np.array([0]), facts.kickoff - 1, SPEC, betting=OVER_UNDER)
+    assert built.cutoff.tolist() == [int(facts.kickoff[0]) - DAY]
+    assert value(built, "log_q_home") == pytest.approx(np.log(fair_probabilities(B)[0]), rel=1e-6)
+    none = facts_of(Match("2022-08-06", "Leeds", "Hull", None, (Quote("AVG", DAY, A),)))
+    unpriced = build(NOTHING, none, np.array([0]), none.kickoff - 1, SPEC, betting=OVER_UNDER)
+    assert np.isnan(unpriced.matrix).all()
 
 
 def test_movement_is_from_each_books_first_price() -> None:

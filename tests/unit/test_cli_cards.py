@@ -161,6 +161,7 @@ def test_every_reason_and_stamp_has_words(capsys: pytest.CaptureFixture[str]) ->
 
 def test_a_prediction_shows_every_source_and_price(capsys: pytest.CaptureFixture[str]) -> None:
     triple = {"home": 0.25, "draw": 0.265, "away": 0.485}
+    two = {"over": 0.581, "under": 0.419}
     price = {
         "bookmaker": "PS", "odds": 3.64, "model_expected_value": -0.03, "expected_value": -0.035,
         "confidence_score": 25.0, "risk_score": 0.48, "composite_score": 0.1, "wait_value": 0.0,
@@ -183,9 +184,22 @@ def test_a_prediction_shows_every_source_and_price(capsys: pytest.CaptureFixture
             "upper_bound": True,
             "model": "2024-06-30",
             "trained_through": "2024-06-30",
+            "other_markets": {
+                "over_under_2_5": {
+                    "market": two,
+                    "members": {"xgboost": two},
+                    "ensemble": two,
+                    "pick_price": two,
+                    "best_prices": {"over": price, "under": dict.fromkeys(price)},
+                    "upper_bound": False,
+                    "may_give_picks": False,
+                }
+            },
         }
     )
     text = capsys.readouterr().out
     for words in ("XGBoost", "unknown", "Pinnacle", "none", "3.64", "3.77", "-3.5%", "17 h old"):
         assert words in text
-    assert "upper bound" in text
+    assert text.lower().count("upper bound") == 1
+    for words in ("Over and under 2.5 goals", "58.1%", "41.9%", "gives no picks"):
+        assert words in text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from betting_ai.domain.markets import Market
+from betting_ai.domain.markets import MATCH_RESULT, Market
 from betting_ai.domain.odds import fair_probabilities
 from betting_ai.features.facts import Facts
 from betting_ai.features.market import (
@@ -225,7 +225,7 @@ def test_leaving_the_entry_book_out_pools_the_others() -> None:
 
 def test_closing_prices_stand_exactly_at_kickoff() -> None:
     facts = one(Quote("B365", 1, A), Quote("B365", AT_CLOSE, B))
-    assert facts.price[closing_quotes(facts, Market.MATCH_RESULT)].tolist() == [list(B)]
+    assert facts.price[closing_quotes(facts, MATCH_RESULT)].tolist() == [list(B)]
 
 
 def test_an_event_is_seen_the_same_among_others_and_alone() -> None:

@@ -34,7 +34,8 @@ def assessment() -> Assessment:
 @pytest.fixture(scope="module")
 def picks(assessment: Assessment) -> tuple[Pick, ...]:
     loose = Criteria("loose", 0.0, -1.0, 1.0)
-    picks = choose(assessment, SelectTop3Command(Window(AS_OF), loose, Decimal(10**6))).picks
+    asked = SelectTop3Command(Window(AS_OF), loose, Decimal(10**6))
+    picks = choose([assessment], asked).picks
     assert len(picks) == 3
     return picks
 
@@ -103,13 +104,15 @@ def test_reasons_are_few_carry_weight_and_never_speak_of_what_is_unknown(
 
 
 def test_what_speaks_for_a_pick_comes_before_what_speaks_against_it_largest_first(
-    picks: tuple[Pick, ...],
+    assessment: Assessment, picks: tuple[Pick, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("betting_ai.usecases.rationale.MOST_REASONS", 99)
     seen = set()
     for pick in picks:
+        reasons = explain(assessment, pick, row_of(assessment, pick)).key_reasons
         told = [
             (reason.startswith("Against it: "), float(reason.rsplit("(", 1)[1].split()[0]))
-            for reason in pick.rationale.key_reasons
+            for reason in reasons
             if reason.endswith("points of probability)")
         ]
         assert all((points < 0) == against for against, points in told)

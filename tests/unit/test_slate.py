@@ -208,4 +208,4 @@ def test_instants_are_utc_and_never_naive():
 
 def test_selections_have_names():
     names = [replace(GOOD, outcome=outcome).selection for outcome in Outcome]
-    assert names == ["Ipswich", "Draw", "Nott'm Forest"]
+    assert names == ["Ipswich", "Draw", "Nott'm Forest", "Over 2.5 goals", "Under 2.5 goals"]

@@ -77,7 +77,7 @@ def test_every_number_of_a_bet_by_hand() -> None:
     worth = value(its, price, manifest())
     f, o = its.f[0, 0], 2.1
     claim = f * o - 1
-    confidence = 100 / (1 + np.exp(-claim / 0.05))
+    confidence = 100 / (1 + np.exp(-saturating(claim) / 0.05))
     rar = claim / (o * np.sqrt(f * (1 - f)))
     s, d = MEMBERS[:, 0, 0].std(), its.book_spread[0, 0]
     assert worth.model_ev[0, 0] == pytest.approx(claim)
@@ -110,16 +110,22 @@ def test_a_missing_price_has_no_numbers_and_spoils_no_other() -> None:
         assert np.isfinite(numbers[1:]).all(), name
 
 
+def saturating(edge: np.ndarray) -> np.ndarray:
+    return 0.04 * np.tanh(edge / 0.04)
+
+
 def test_what_confidence_looks_at() -> None:
     its, price = evidence(), np.array([[2.1, 3.7, 4.0]])
     features = its.confidence_features(price)
     assert tuple(features) == CONFIDENCE_FEATURES
-    assert features["over_second"][0] == pytest.approx(np.log([2.1 / 2.05, 3.7 / 3.5, 4.0 / 3.9]))
+    assert features["over_second"][0] == pytest.approx(
+        saturating(np.log([2.1 / 2.05, 3.7 / 3.5, 4.0 / 3.9]))
+    )
     assert features["over_average"][0, 0] == pytest.approx(np.log(2.1 / 2.0))
     assert features["log_books"][0, 0] == pytest.approx(np.log(3))
     assert features["overround"][0, 0] == pytest.approx(1 / 2.0 + 1 / 3.6 + 1 / 3.9 - 1)
     assert features["log_lead"][0, 0] == pytest.approx(np.log(24.0))
-    assert features["market_claim"][0] == pytest.approx(its.q[0] * price[0] - 1)
+    assert features["market_claim"][0] == pytest.approx(saturating(its.q[0] * price[0] - 1))
 
 
 def test_one_cell_over_a_ladder_of_prices_is_the_same_as_one_by_one() -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import date
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from betting_ai.adapters.feeds.football_data.folder import FolderContents, FolderFeed, SeasonFolder
 from betting_ai.adapters.feeds.football_data.normaliser import FootballDataNormaliser
-from betting_ai.adapters.feeds.football_data.seasons import season_of
 from betting_ai.adapters.feeds.resolver import TeamResolver, seed_aliases
 from betting_ai.adapters.feeds.sample import SampleFeed
 from betting_ai.adapters.local.model_store import FolderModelStore
@@ -111,12 +110,28 @@ class App:
         found = {file.league for file in SeasonFolder(path).find(leagues=leagues or None)}
         return tuple(code for code in LEAGUES if code in found)
 
-    def history_in(
-        self, path: Path, through: date, progress: Callable[[int, int], None]
+    def matches_in(
+        self,
+        path: Path,
+        since: int | None = None,
+        until: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> FolderContents:
-        """The matches of a folder's season files up to the season of a day; for training."""
-        seasons = [season for season in self.seasons_in(path, ()) if season <= season_of(through)]
+        """The matches of a folder's season files, of some seasons (both included)."""
+        seasons = [
+            season
+            for season in self.seasons_in(path, ())
+            if (since is None or season >= since) and (until is None or season <= until)
+        ]
         return SeasonFolder(path).read(seasons, progress=progress)
+
+    def digests_in(self, path: Path, before: int) -> dict[str, str]:
+        """``"E0/2024"`` -> SHA-256 of each season file of seasons before one."""
+        files = SeasonFolder(path).find([s for s in self.seasons_in(path, ()) if s < before])
+        return {
+            f"{file.league}/{file.season}": hashlib.sha256(file.path.read_bytes()).hexdigest()
+            for file in files
+        }
 
     def site(
         self, progress: Callable[[int, int], None] | None = None, *, patient: bool = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from math import isnan
 from typing import Any, Final
@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from betting_ai.domain.books import book
-from betting_ai.domain.markets import OUTCOMES, Outcome
+from betting_ai.domain.markets import OUTCOMES, Outcome, betting_market
 from betting_ai.domain.slate import (
     Candidate,
     Criteria,
@@ -89,20 +89,32 @@ def show_prediction(prediction: Mapping[str, Any]) -> None:
         f"{prediction['trained_through']}",
         style="dim",
     )
+    _show_market(console, prediction, OUTCOMES)
+    for name, other in prediction["other_markets"].items():
+        market = betting_market(name)
+        console.print(f"Over and under {market.line:g} goals", style="bold")
+        _show_market(console, other, market.outcomes)
+        if not other["may_give_picks"]:
+            console.print("This market gives no picks: see its model card.", style="dim")
+
+
+def _show_market(
+    console: Console, prediction: Mapping[str, Any], outcomes: Sequence[Outcome]
+) -> None:
     sources = {
         "market": prediction["market"],
         **{_MEMBERS.get(n, n): p for n, p in prediction["members"].items()},
         "pooled, calibrated": prediction["ensemble"],
         "our price": prediction["pick_price"],
     }
-    chances = _by_outcome("probability")
+    chances = _by_outcome("probability", outcomes)
     for name, p in sources.items():
         style = "bold" if name == "our price" else ""
-        chances.add_row(name, *(_percent(p[str(o)]) for o in OUTCOMES), style=style)
+        chances.add_row(name, *(_percent(p[str(o)]) for o in outcomes), style=style)
     console.print(chances)
-    best = [prediction["best_prices"][str(o)] for o in OUTCOMES]
-    fair = [prediction["pick_price"][str(o)] for o in OUTCOMES]
-    worth = _by_outcome("best price")
+    best = [prediction["best_prices"][str(o)] for o in outcomes]
+    fair = [prediction["pick_price"][str(o)] for o in outcomes]
+    worth = _by_outcome("best price", outcomes)
     for label, values in {
         "bookmaker": [book(b["bookmaker"]).name if b["bookmaker"] else "none" for b in best],
         "odds": [_number(b["odds"], ".2f") for b in best],
@@ -117,9 +129,9 @@ def show_prediction(prediction: Mapping[str, Any]) -> None:
         console.print(_STAMPS[Stamp.UPPER_BOUND].capitalize(), style="yellow")
 
 
-def _by_outcome(title: str) -> Table:
+def _by_outcome(title: str, outcomes: Sequence[Outcome]) -> Table:
     table = Table(title, box=box.SIMPLE_HEAD)
-    for outcome in OUTCOMES:
+    for outcome in outcomes:
         table.add_column(str(outcome), justify="right")
     return table
 
@@ -197,7 +209,7 @@ def _card(pick: Pick, slate: Slate) -> RenderableType:
         body.append(Text("\nWhy", style="dim"))
         body.extend(_points(pick.rationale.key_reasons))
     body.extend(Text(f"Note: {_STAMPS[stamp]}", style="yellow") for stamp in c.stamps)
-    wins = "" if c.outcome is Outcome.DRAW else " to win"
+    wins = " to win" if c.outcome in (Outcome.HOME, Outcome.AWAY) else ""
     title = Text.assemble((f" {pick.rank}  {c.selection}{wins} ", "bold"))
     return Panel(Group(*body), title=title, title_align="left", border_style="cyan", padding=(0, 1))
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from betting_ai.cli.context import Json, current_settings
+from betting_ai.domain.markets import BETTING_MARKETS, MATCH_RESULT
 from betting_ai.errors import DomainError
 
 if TYPE_CHECKING:
     from betting_ai.bootstrap import App
 
-_MARKET = "match_result"
 _QUIET = timedelta(days=14)
 _LITTLE_SPACE = 1_000_000_000  # bytes; a season with all its prices takes a tenth of that
 
@@ -79,30 +79,36 @@ def _database(app: App, problems: list[str]) -> dict[str, Any]:
 
 
 def _models(app: App, problems: list[str]) -> list[dict[str, Any]]:
-    try:
-        channels = app.registry.channels(_MARKET)
-        app.registry.versions(_MARKET, app.settings.channel)
-    except DomainError as error:
-        problems.append(str(error))
-        return []
-    versions = sorted({version for promoted in channels.values() for version in promoted})
-    return [_model(app, version, channels, problems) for version in versions]
+    found = []
+    for market in BETTING_MARKETS:
+        try:
+            channels = app.registry.channels(market.name)
+            if market is MATCH_RESULT:
+                app.registry.versions(market.name, app.settings.channel)
+        except DomainError as error:
+            problems.append(str(error))
+            return []
+        versions = sorted({version for promoted in channels.values() for version in promoted})
+        found += [_model(app, market.name, version, channels, problems) for version in versions]
+    return found
 
 
 def _model(
-    app: App, version: str, channels: Mapping[str, list[str]], problems: list[str]
+    app: App, market: str, version: str, channels: Mapping[str, list[str]], problems: list[str]
 ) -> dict[str, Any]:
     """One model: its manifest fits this version, and every file is the one it names."""
     told: dict[str, Any] = {
+        "market": market,
         "version": version,
         "channels": [name for name, promoted in channels.items() if version in promoted],
     }
     try:
-        manifest = app.registry.manifest(_MARKET, version)
+        manifest = app.registry.manifest(market, version)
         told |= {
             "trained_through": manifest.trained_through,
             "tuned_through": manifest.tuned_through,
             "spec_hash": manifest.spec.hash,
+            "gate": manifest.gate.to_dict(),
         }
         for name in manifest.files:
             app.registry.file(manifest, name)
@@ -173,7 +179,9 @@ def _lines(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         state = "in order" if model["ok"] else "broken"
         through = f"trained through {model.get('trained_through', 'an unknown day')}"
         promoted = ", ".join(model["channels"])
-        lines.append((f"model {model['version']}", f"{promoted}; {through}; {state}"))
+        gate = "gives picks" if model.get("gate", {}).get("open") else "predicts only"
+        name = f"{model['market'].replace('_', ' ')} {model['version']}"
+        lines.append((name, f"{promoted}; {through}; {gate}; {state}"))
     lines.append(("free disk", f"{report['disk_free_bytes'] / 1e9:,.1f} GB"))
     return lines
 

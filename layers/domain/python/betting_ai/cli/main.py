@@ -10,10 +10,13 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from betting_ai.cli import db
+from betting_ai.cli import db, models
+from betting_ai.cli.backtest import backtest
 from betting_ai.cli.context import Voice
 from betting_ai.cli.doctor import doctor
+from betting_ai.cli.evaluate import evaluate
 from betting_ai.cli.ingest import fetch, ingest
+from betting_ai.cli.lookahead import lookahead_check
 from betting_ai.cli.predict import predict
 from betting_ai.cli.top3 import top3_bets
 from betting_ai.cli.train import train
@@ -26,9 +29,20 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (top3_bets, predict, ingest, fetch, train, doctor):
+for command in (
+    top3_bets,
+    predict,
+    ingest,
+    fetch,
+    train,
+    evaluate,
+    backtest,
+    lookahead_check,
+    doctor,
+):
     app.command()(command)
 app.add_typer(db.app, name="db", no_args_is_help=False)
+app.add_typer(models.app, name="models", no_args_is_help=False)
 
 
 def _show_version(wanted: bool) -> None:

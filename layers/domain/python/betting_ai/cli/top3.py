@@ -25,31 +25,36 @@ from betting_ai.errors import InvalidInputError
 _LARGEST = Decimal(10) ** 12
 _PROFILES = "strict (the default) or value, which asks for less."
 
+Leagues = Annotated[
+    str | None, typer.Option("--leagues", help="Division codes: E0,SP1. All by default.")
+]
+Bookmakers = Annotated[
+    str | None, typer.Option("--bookmakers", help="Those you can use: B365,PS. All by default.")
+]
+Bankroll = Annotated[
+    str | None, typer.Option("--bankroll", help="What stakes are shares of: 1000 by default.")
+]
+Profile = Annotated[str | None, typer.Option("--profile", help=_PROFILES)]
+MinEv = Annotated[
+    float | None, typer.Option("--min-ev", help="Least expected value: 0.05 for 5 %.")
+]
+MinConfidence = Annotated[
+    float | None, typer.Option("--min-confidence", help="Least confidence, 0 to 100.")
+]
+MaxRisk = Annotated[float | None, typer.Option("--max-risk", help="Highest risk score, 0 to 1.")]
+
 
 def top3_bets(
     as_of: AsOf = None,
     hours: Annotated[float, typer.Option("--hours", help="How far to look ahead.")] = 24.0,
     folder: Folder = None,
-    leagues: Annotated[
-        str | None, typer.Option("--leagues", help="Division codes: E0,SP1. All by default.")
-    ] = None,
-    bookmakers: Annotated[
-        str | None,
-        typer.Option("--bookmakers", help="Those you can use: B365,PS. All by default."),
-    ] = None,
-    bankroll: Annotated[
-        str | None, typer.Option("--bankroll", help="What stakes are shares of: 1000 by default.")
-    ] = None,
-    profile: Annotated[str | None, typer.Option("--profile", help=_PROFILES)] = None,
-    min_ev: Annotated[
-        float | None, typer.Option("--min-ev", help="Least expected value: 0.05 for 5 %.")
-    ] = None,
-    min_confidence: Annotated[
-        float | None, typer.Option("--min-confidence", help="Least confidence, 0 to 100.")
-    ] = None,
-    max_risk: Annotated[
-        float | None, typer.Option("--max-risk", help="Highest risk score, 0 to 1.")
-    ] = None,
+    leagues: Leagues = None,
+    bookmakers: Bookmakers = None,
+    bankroll: Bankroll = None,
+    profile: Profile = None,
+    min_ev: MinEv = None,
+    min_confidence: MinConfidence = None,
+    max_risk: MaxRisk = None,
     allow_in_sample: AllowInSample = False,
     as_json: Json = False,
 ) -> None:
@@ -61,7 +66,7 @@ def top3_bets(
     criteria = Criteria.of(profile or settings.profile).with_overrides(
         min_confidence=min_confidence, min_expected_value=min_ev, max_risk=max_risk
     )
-    money = settings.bankroll if bankroll is None else _money(bankroll)
+    units = settings.bankroll if bankroll is None else money(bankroll)
     books = bookmaker_codes(bookmakers)
     question = Question(
         as_of=instant(as_of),
@@ -77,7 +82,7 @@ def top3_bets(
 
     with prepared(question, settings, voice) as day:
         slate = day.app.select_top3(
-            SelectTop3Command(day.window, criteria, money, day.data_sources, publish=day.live)
+            SelectTop3Command(day.window, criteria, units, day.data_sources, publish=day.live)
         )
     if as_json:
         typer.echo(json.dumps(slate.to_dict(), ensure_ascii=False, allow_nan=False))
@@ -87,7 +92,12 @@ def top3_bets(
         show_slate(slate)
 
 
-def _money(text: str) -> Decimal:
+def money(text: str) -> Decimal:
+    """An amount as written on the command line.
+
+    Raises:
+        InvalidInputError: it is none.
+    """
     try:
         amount = Decimal(text)
     except InvalidOperation:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from datetime import date
 from pathlib import Path
@@ -10,7 +9,9 @@ from typing import Annotated
 
 import typer
 
+from betting_ai.cli.backtest import require_training
 from betting_ai.cli.context import Json, Voice, current_settings
+from betting_ai.domain.markets import betting_market
 from betting_ai.errors import InvalidInputError
 
 
@@ -22,6 +23,9 @@ def train(
     out: Annotated[
         Path | None, typer.Option("--out", help="Where models go; the settings' folder by default.")
     ] = None,
+    market: Annotated[
+        str, typer.Option("--market", help="match_result or over_under_2_5.")
+    ] = "match_result",
     promote: Annotated[
         str | None, typer.Option("--promote", help="Channel to add it to, such as stable.")
     ] = None,
@@ -31,33 +35,35 @@ def train(
     from betting_ai.bootstrap import build
 
     last = _day(through)
+    betting_market(market)
     if not folder.is_dir():
         raise InvalidInputError(f"there is no folder {folder}")
-    for library in ("onnx", "scipy", "sklearn", "threadpoolctl", "xgboost"):
-        if importlib.util.find_spec(library) is None:
-            raise InvalidInputError(
-                f"training needs {library}; install the extra: make setup-dev, or betting-ai[train]"
-            )
+    require_training()
     voice = Voice(as_json=as_json)
     settings = current_settings()
     with build(settings) as app, _Bars(quiet=voice.quiet) as bars:
+        from betting_ai.adapters.feeds.football_data.seasons import season_of
+
         if last >= app.clock.now().date():
             raise InvalidInputError(f"--through {last} is not over yet")
-        contents = app.history_in(folder, last, bars.read)
+        contents = app.matches_in(folder, until=season_of(last), progress=bars.read)
         for line in contents.unusable:
             voice.warn(f"left out: {line}")
 
+        from betting_ai.adapters.local.model_store import FolderModelStore
         from betting_ai.models.manifest import MANIFEST, Manifest
+        from betting_ai.training.fit import FolderFits
         from betting_ai.training.train import TrainingPlan, write_artifact
-        from betting_ai.training.train import promote as add_to_channel
         from betting_ai.training.train import train as make
 
-        files = make(contents.facts, contents.payloads, TrainingPlan(last), bars.trained)
+        plan = TrainingPlan(last, betting_market(market))
+        fits = FolderFits(settings.home / "fits")
+        files = make(contents.facts, contents.payloads, plan, bars.trained, fits)
     manifest = Manifest.from_json(files[MANIFEST])
     root = out or settings.models
     target = write_artifact(files, root, manifest)
     if promote:
-        add_to_channel(root, manifest, promote)
+        FolderModelStore(root).put_in_channel(market, manifest.version, promote)
     told = {
         "version": manifest.version,
         "trained_through": manifest.trained_through.isoformat(),

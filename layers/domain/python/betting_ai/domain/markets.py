@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Final
 
+from betting_ai.errors import InvalidInputError
+
 
 class Market(IntEnum):
-    """A market. The values are stored; never renumber."""
+    """A kind of market. The values are stored; never renumber."""
 
     MATCH_RESULT = 0  # home, draw, away (home, away in two-way sports)
     TOTALS = 1  # over, under `line`
@@ -15,15 +18,66 @@ class Market(IntEnum):
 
 
 class Outcome(StrEnum):
-    """A selection of the match-result market."""
+    """A selection of a market."""
 
     HOME = "home"
     DRAW = "draw"
     AWAY = "away"
+    OVER = "over"
+    UNDER = "under"
 
 
 OUTCOMES: Final = (Outcome.HOME, Outcome.DRAW, Outcome.AWAY)
 """The order of the last axis of every array of match-result prices and probabilities."""
+
+
+@dataclass(frozen=True)
+class BettingMarket:
+    """A market at one line: what a model answers for and a bet is placed on.
+
+    Attributes:
+        name: as models and slates name it.
+        kind: of its quotes.
+        line: goals or points; 0 where the kind has no line.
+        outcomes: its selections, in the order of the last axis of every array.
+    """
+
+    name: str
+    kind: Market
+    line: float
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def width(self) -> int:
+        """Number of selections."""
+        return len(self.outcomes)
+
+
+MATCH_RESULT: Final = BettingMarket("match_result", Market.MATCH_RESULT, 0.0, OUTCOMES)
+OVER_UNDER: Final = BettingMarket(
+    "over_under_2_5", Market.TOTALS, 2.5, (Outcome.OVER, Outcome.UNDER)
+)
+BETTING_MARKETS: Final = (MATCH_RESULT, OVER_UNDER)
+"""The markets that models are trained for."""
+
+
+def betting_market(name: str) -> BettingMarket:
+    """The market of a name.
+
+    Raises:
+        InvalidInputError: there is none.
+    """
+    for market in BETTING_MARKETS:
+        if market.name == name:
+            return market
+    known = " or ".join(market.name for market in BETTING_MARKETS)
+    raise InvalidInputError(f"unknown market {name!r}; use {known}")
+
+
+def market_of(outcome: Outcome) -> BettingMarket:
+    """The market that a selection belongs to."""
+    return next(market for market in BETTING_MARKETS if outcome in market.outcomes)
+
 
 MARKET_MAXIMUM: Final = "MAX"
 """The book code of a market-maximum column: a labelled upper bound, never a price to take."""

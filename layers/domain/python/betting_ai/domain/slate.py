@@ -19,7 +19,7 @@ from typing import Any, Final, Self
 import numpy as np
 import numpy.typing as npt
 
-from betting_ai.domain.markets import Outcome
+from betting_ai.domain.markets import BettingMarket, Outcome, market_of
 from betting_ai.domain.odds import Bools
 from betting_ai.domain.risk import RiskScale
 from betting_ai.errors import InvalidInputError
@@ -204,9 +204,20 @@ class Candidate:
 
     @property
     def selection(self) -> str:
-        """The team's name, or ``"Draw"``."""
-        names = {Outcome.HOME: self.home, Outcome.DRAW: "Draw", Outcome.AWAY: self.away}
+        """The team's name, ``"Draw"``, or ``"Over 2.5 goals"``."""
+        names = {
+            Outcome.HOME: self.home,
+            Outcome.DRAW: "Draw",
+            Outcome.AWAY: self.away,
+            Outcome.OVER: f"Over {self.market.line:g} goals",
+            Outcome.UNDER: f"Under {self.market.line:g} goals",
+        }
         return names[self.outcome]
+
+    @property
+    def market(self) -> BettingMarket:
+        """What the selection is of."""
+        return market_of(self.outcome)
 
     @property
     def fair_odds(self) -> float:
@@ -220,6 +231,7 @@ class Candidate:
             "event_name": self.event_name,
             "league": self.league,
             "kickoff": rfc3339(self.kickoff),
+            "market": self.market.name,
             "selection": self.selection,
             "outcome": str(self.outcome),
             "bookmaker": self.bookmaker,

@@ -7,16 +7,24 @@ later, and nothing about the other rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from betting_ai.domain.markets import MARKET_AVERAGE, Market
+from betting_ai.domain.markets import (
+    BETTING_MARKETS,
+    MARKET_AVERAGE,
+    MATCH_RESULT,
+    OVER_UNDER,
+    BettingMarket,
+    Market,
+)
 from betting_ai.domain.odds import fair_probabilities
 from betting_ai.errors import LookAheadError
 from betting_ai.features import form, ratings
 from betting_ai.features.facts import Bools, Facts, Floats, Ints
+from betting_ai.features.goal_lines import implied_results
 from betting_ai.features.history import SECONDS_A_DAY, History, positions, stat
 from betting_ai.features.market import (
     MarketView,
@@ -24,6 +32,7 @@ from betting_ai.features.market import (
     heard_books,
     latest_quotes,
     market_view,
+    on_line,
     per_event,
     pooled,
 )
@@ -39,7 +48,7 @@ class Features:
 
     Attributes:
         matrix: (n, d) float32 in the order of the spec's names; missing is NaN.
-        market: each event's market at its moment.
+        market: the market that is judged, of each event at its moment.
         cutoff: (n,) seconds since the epoch: ``min(as_of, time of the newest price)``; ``as_of``
             for an event without a usable price (its row is all NaN).
         lead_clamped: (n,) the lead time lies outside the trained range.
@@ -58,6 +67,7 @@ def build(
     as_of: Ints,
     spec: FeatureSpec,
     state: ratings.RatingState | None = None,
+    betting: BettingMarket = MATCH_RESULT,
 ) -> Features:
     """Features of some events, each at its own moment.
 
@@ -69,6 +79,7 @@ def build(
         spec: names and constants.
         state: ratings carried through an earlier part of ``history`` (left unchanged); only
             what it saves is time.
+        betting: the market that is judged; its newest price is an event's moment.
 
     Raises:
         LookAheadError: an event had already begun at its ``as_of``, or ``state`` knows results that
@@ -76,14 +87,18 @@ def build(
     """
     if np.any(facts.kickoff[rows] <= as_of):
         raise LookAheadError("an event that has begun cannot be judged: as_of must lie before it")
-    market = market_view(facts, rows, as_of, spec)
+    market = market_view(facts, rows, as_of, spec, betting)
     # An event without a price is not judged; its row must not ask for the past of 1970.
     cutoff = np.where(market.newest >= 0, np.minimum(as_of, market.newest), as_of)
     columns = np.full((len(NAMES), len(rows)), np.nan, dtype=np.float32)
     lead = (facts.kickoff[rows] - cutoff) / 3_600.0
     clamped = (lead < spec.lead_hours[0]) | (lead > spec.lead_hours[1])
     clamped &= (market.newest >= 0) & ~facts.time_assumed[rows]
-    for name, values in _all_columns(history, facts, market, cutoff, lead, spec, state):
+    views = {
+        other: market if other is betting else market_view(facts, rows, cutoff, spec, other)
+        for other in BETTING_MARKETS
+    }
+    for name, values in _all_columns(history, facts, views, cutoff, lead, spec, state):
         columns[column(name)] = values
     columns[:, market.newest < 0] = np.nan
     return Features(np.ascontiguousarray(columns.T), market, cutoff, clamped)
@@ -92,15 +107,18 @@ def build(
 def _all_columns(
     history: History,
     facts: Facts,
-    market: MarketView,
+    views: Mapping[BettingMarket, MarketView],
     cutoff: Ints,
     lead: Floats,
     spec: FeatureSpec,
     state: ratings.RatingState | None,
 ) -> Columns:
-    yield from market_columns(facts, market)
-    yield from _goal_markets(facts, market, cutoff)
-    yield from _movement(facts, market, cutoff, spec)
+    market = views[MATCH_RESULT]
+    for view in views.values():
+        yield from market_columns(view)
+        yield from _movement(facts, view, cutoff, spec)
+    yield from _margins(market)
+    yield from _goal_lines(facts, market.consensus, views[OVER_UNDER], cutoff)
     asked = Asked.of(history, facts, market.rows, cutoff)
     yield from form_columns(asked, spec)
     yield from _rating_columns(asked, market, spec, state)
@@ -109,22 +127,28 @@ def _all_columns(
     yield "lead_hours", np.where(assumed, np.nan, np.clip(lead, *spec.lead_hours))
 
 
-def market_columns(facts: Facts, market: MarketView) -> Columns:
-    """The match-result market: consensus, prices on offer against it, disagreement."""
+def market_columns(market: MarketView) -> Columns:
+    """A market's consensus, the prices on offer against it, and disagreement."""
     n = len(market)
     q = market.consensus
     open_to_all = market.takeable & market.heard[:, None]
     best, _, second = best_two(np.where(open_to_all, market.net, 0.0), market.quote_event, n)
     top = np.where(np.isnan(market.maximum), best, market.maximum)
     average_fair = fair_probabilities(market.average)
-    for k, selection in enumerate(SELECTIONS):
+    for k, selection in enumerate(market.betting.outcomes):
         log_q = np.log(q[:, k])
         yield f"log_q_{selection}", log_q
         yield f"edge_best_{selection}", np.log(best[:, k]) + log_q
         yield f"edge_second_{selection}", np.log(second[:, k]) + log_q
         yield f"edge_top_{selection}", np.log(top[:, k]) + log_q
-        yield f"average_lean_{selection}", np.log(average_fair[:, k]) - log_q
         yield f"dispersion_{selection}", market.dispersion[:, k] / q[:, k]
+        if market.betting is MATCH_RESULT:
+            yield f"average_lean_{selection}", np.log(average_fair[:, k]) - log_q
+
+
+def _margins(market: MarketView) -> Columns:
+    """How many books were heard, and what they charge."""
+    n = len(market)
     event = market.quote_event[market.heard]
     margin = (1.0 / market.gross[market.heard]).sum(axis=1) - 1.0
     count = np.bincount(event, minlength=n)
@@ -137,34 +161,35 @@ def market_columns(facts: Facts, market: MarketView) -> Columns:
     yield "overround_named", np.where(count > 0, mean, np.nan)
 
 
-def _goal_markets(facts: Facts, market: MarketView, cutoff: Ints) -> Columns:
-    """Totals at 2.5 goals and the handicap line: mean fair probability and spread over books."""
-    limit = np.full(len(facts), -1, dtype=np.int64)
-    limit[market.rows] = cutoff
-    local = np.full(len(facts), -1, dtype=np.int64)
-    local[market.rows] = np.arange(len(market))
+def _goal_lines(facts: Facts, consensus: Floats, totals: MarketView, cutoff: Ints) -> Columns:
+    """The handicap line, and what it and the totals imply for the result."""
+    n = len(totals)
+    limit, local = _of_events(facts, totals.rows, cutoff)
     average = np.array([name == MARKET_AVERAGE for name in facts.books], dtype=np.bool_)
     speaks = heard_books(facts.books) | average
-    for kind, stem in ((Market.TOTALS, "over_2_5"), (Market.HANDICAP, "handicap")):
-        rows = latest_quotes(facts, kind, limit)
-        rows = rows[speaks[facts.quote_book[rows]]]
-        if kind is Market.TOTALS:
-            rows = rows[facts.quote_line[rows] == 2.5]
-        event = local[facts.quote_event[rows]]
-        line = facts.quote_line[rows]
-        main = _main_line(event, line, facts.quote_book[rows], facts.books, len(market))
-        on_main = line == main[event]
-        rows, event = rows[on_main], event[on_main]
-        fair = fair_probabilities(facts.price[rows, :2])[:, 0]
-        whole = ~np.isnan(fair)
-        event, fair = event[whole], fair[whole]
-        mean, spread = _mean_and_spread(fair, event, len(market))
-        if kind is Market.HANDICAP:
-            yield "handicap_line", main
-            yield "handicap_home", mean
-        else:
-            yield "over_2_5", mean
-        yield f"{stem}_spread", spread
+    rows = latest_quotes(facts, Market.HANDICAP, limit)
+    rows = rows[speaks[facts.quote_book[rows]]]
+    event, line = local[facts.quote_event[rows]], facts.quote_line[rows]
+    main = _main_line(event, line, facts.quote_book[rows], facts.books, n)
+    on_main = line == main[event]
+    rows, event = rows[on_main], event[on_main]
+    fair = facts.fair(rows, 2)[:, 0]
+    whole = ~np.isnan(fair)
+    covers, spread = _mean_and_spread(fair[whole], event[whole], n)
+    yield "handicap_line", main
+    yield "handicap_home", covers
+    yield "handicap_spread", spread
+    implied = implied_results(totals.consensus[:, 0], main, covers)
+    for k, selection in enumerate(SELECTIONS):
+        yield f"implied_lean_{selection}", np.log(implied[:, k]) - np.log(consensus[:, k])
+
+
+def _of_events(facts: Facts, rows: Ints, cutoff: Ints) -> tuple[Ints, Ints]:
+    """Of every event of the facts: its cutoff, and its place among ``rows``; -1 for the others."""
+    limit, local = (np.full(len(facts), -1, dtype=np.int64) for _ in range(2))
+    limit[rows] = cutoff
+    local[rows] = np.arange(len(rows))
+    return limit, local
 
 
 def _main_line(event: Ints, line: Floats, book: Ints, books: tuple[str, ...], n: int) -> Floats:
@@ -187,20 +212,19 @@ def _mean_and_spread(values: Floats, event: Ints, n: int) -> tuple[Floats, Float
 
 def _movement(facts: Facts, market: MarketView, cutoff: Ints, spec: FeatureSpec) -> Columns:
     """Log ratio of the consensus to that of each book's first price seen; 0 with one snapshot."""
-    limit = np.full(len(facts), -1, dtype=np.int64)
-    limit[market.rows] = cutoff
-    first, latest = first_and_latest_quotes(facts, Market.MATCH_RESULT, limit)
+    betting = market.betting
+    limit, local = _of_events(facts, market.rows, cutoff)
+    first, latest = first_and_latest_quotes(facts, betting.kind, limit)
+    first, latest = on_line(facts, first, betting), on_line(facts, latest, betting)
     still = facts.quoted_at[first] == facts.quoted_at[latest]
-    moved = np.zeros((len(market), 3))
+    moved = np.zeros((len(market), betting.width))
     if not still.all():
-        local = np.full(len(facts), -1, dtype=np.int64)
-        local[market.rows] = np.arange(len(market))
         event, book = local[facts.quote_event[first]], facts.quote_book[first]
-        fair = facts.fair(first)
+        fair = facts.fair(first, betting.width)
         opening = pooled(fair, event, book, facts, len(market), spec)
         moved = np.log(market.consensus) - np.log(opening)
         moved[np.bincount(event, ~still, minlength=len(market)) == 0] = 0.0
-    for k, selection in enumerate(SELECTIONS):
+    for k, selection in enumerate(betting.outcomes):
         yield f"movement_{selection}", moved[:, k]
 
 

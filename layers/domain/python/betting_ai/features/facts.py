@@ -96,17 +96,18 @@ class Facts:
         """Number of quotes."""
         return len(self.quote_event)
 
-    def fair(self, rows: Ints) -> Floats:
-        """Fair probabilities, (k, 3), of match-result quotes; a quote's are worked out only once.
+    def fair(self, rows: Ints, width: int = 3) -> Floats:
+        """Fair probabilities, (k, width), of quotes; a quote's are worked out only once.
 
         Args:
-            rows: (k,) rows of the quotes.
+            rows: (k,) rows of the quotes, all of markets with so many selections.
+            width: number of selections.
         """
         fair, known = self._fair
         fresh = rows[~known[rows]]
-        fair[fresh] = fair_probabilities(self.price.take(fresh, axis=0))
+        fair[fresh, :width] = fair_probabilities(self.price.take(fresh, axis=0)[:, :width])
         known[fresh] = True
-        return fair.take(rows, axis=0)
+        return fair.take(rows, axis=0)[:, :width]
 
     @cached_property
     def _fair(self) -> tuple[Floats, Bools]:

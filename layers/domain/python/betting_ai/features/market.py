@@ -15,6 +15,8 @@ from betting_ai.domain.markets import (
     EXCHANGE_COMMISSION,
     MARKET_AVERAGE,
     MARKET_MAXIMUM,
+    MATCH_RESULT,
+    BettingMarket,
     Market,
 )
 from betting_ai.domain.odds import highest_takeable, net_price
@@ -41,28 +43,30 @@ OLDEST_PRICE: Final = 100 * 3_600
 
 @dataclass(frozen=True, eq=False)
 class MarketView:
-    """The match-result market of ``n`` events, each at its own moment.
+    """One market of ``n`` events, each at its own moment; it has ``s`` selections.
 
     Attributes:
+        betting: which market.
         rows: (n,) rows of the events in the facts.
-        consensus: (n, 3) the fair probabilities ``q``; NaN where no usable price stood.
+        consensus: (n, s) the fair probabilities ``q``; NaN where no usable price stood.
         newest: (n,) seconds since the epoch of the newest price used; -1 where there is none.
-        dispersion: (n, 3) population standard deviation over the books heard of their fair
+        dispersion: (n, s) population standard deviation over the books heard of their fair
             probabilities; NaN with fewer than two books.
         books: (n,) number of books heard.
-        maximum: (n, 3) market-maximum prices, NaN where the feed has none.
-        average: (n, 3) market-average prices, NaN where the feed has none.
+        maximum: (n, s) market-maximum prices, NaN where the feed has none.
+        average: (n, s) market-average prices, NaN where the feed has none.
         quote_event: (k,) row of the view.
         quote_book: (k,) index into the facts' books.
         quoted_at: (k,) seconds since the epoch.
-        gross: (k, 3) decimal odds as quoted.
-        net: (k, 3) decimal odds after commission.
-        fair: (k, 3) each quote's own fair probabilities.
+        gross: (k, s) decimal odds as quoted.
+        net: (k, s) decimal odds after commission.
+        fair: (k, s) each quote's own fair probabilities.
         named: (k,) a book one can bet at (no average, no maximum).
         heard: (k,) a named book whose opinion counts: not the sharp one.
-        takeable: (k, 3) a price of a named book that is neither stale nor mistyped by the guard.
+        takeable: (k, s) a price of a named book that is neither stale nor mistyped by the guard.
     """
 
+    betting: BettingMarket
     rows: Ints
     consensus: Floats
     newest: Ints
@@ -84,23 +88,23 @@ class MarketView:
         return len(self.rows)
 
 
-def latest_quotes(facts: Facts, market: Market, cutoff: Ints) -> Ints:
+def latest_quotes(facts: Facts, kind: Market, cutoff: Ints) -> Ints:
     """Rows of the newest quote per (event, line, book) that stood at the event's cutoff.
 
     Args:
         facts: prices, in canonical order.
-        market: which market.
+        kind: of market, every line of it.
         cutoff: (n events,) seconds since the epoch; a price stamped exactly then counts. Closing
             prices never do: a price must stand before kick-off. Nor do those older than
             `OLDEST_PRICE`.
     """
-    return first_and_latest_quotes(facts, market, cutoff)[1]
+    return first_and_latest_quotes(facts, kind, cutoff)[1]
 
 
-def first_and_latest_quotes(facts: Facts, market: Market, cutoff: Ints) -> tuple[Ints, Ints]:
+def first_and_latest_quotes(facts: Facts, kind: Market, cutoff: Ints) -> tuple[Ints, Ints]:
     """Like `latest_quotes`, beside it the first quote of each, however old."""
     limit = np.minimum(cutoff, facts.kickoff - 1)[facts.quote_event]
-    rows = np.flatnonzero((facts.quote_market == market) & (facts.quoted_at <= limit))
+    rows = np.flatnonzero((facts.quote_market == kind) & (facts.quoted_at <= limit))
     last = _last_of_run(facts, rows)
     first, latest = rows[np.roll(last, 1)], rows[last]
     fresh = facts.quoted_at[latest] >= limit[latest] - OLDEST_PRICE
@@ -115,11 +119,18 @@ def _last_of_run(facts: Facts, rows: Ints) -> Bools:
     return ends
 
 
-def closing_quotes(facts: Facts, market: Market) -> Ints:
+def on_line(facts: Facts, rows: Ints, market: BettingMarket) -> Ints:
+    """Those of some quotes of a market's kind that are at its line."""
+    if market.kind is Market.MATCH_RESULT:
+        return rows
+    its: Ints = rows[facts.quote_line[rows] == market.line]
+    return its
+
+
+def closing_quotes(facts: Facts, market: BettingMarket) -> Ints:
     """Rows of the prices that stood at kick-off."""
-    return np.flatnonzero(
-        (facts.quote_market == market) & (facts.quoted_at == facts.kickoff[facts.quote_event])
-    )
+    at_kickoff = facts.quoted_at == facts.kickoff[facts.quote_event]
+    return on_line(facts, np.flatnonzero((facts.quote_market == market.kind) & at_kickoff), market)
 
 
 def pooled(
@@ -180,15 +191,19 @@ def _roles(books: tuple[str, ...]) -> Ints:
     return np.array([special.get(book, _NAMED) for book in books], dtype=np.int64)
 
 
-def consensus_before_kickoff(facts: Facts, spec: FeatureSpec) -> Floats:
-    """(n, 3) consensus of every event's newest prices before kick-off; for past matches."""
-    rows = latest_quotes(facts, Market.MATCH_RESULT, facts.kickoff)
-    fair = facts.fair(rows)
+def consensus_before_kickoff(
+    facts: Facts, spec: FeatureSpec, market: BettingMarket = MATCH_RESULT
+) -> Floats:
+    """(n, s) consensus of every event's newest prices before kick-off; for past matches."""
+    rows = on_line(facts, latest_quotes(facts, market.kind, facts.kickoff), market)
+    fair = facts.fair(rows, market.width)
     return pooled(fair, facts.quote_event[rows], facts.quote_book[rows], facts, len(facts), spec)
 
 
-def closing_consensus(facts: Facts, without: str | None = None) -> Floats:
-    """(n, 3) the fair close: the yardstick of closing-line value. It has no learned part.
+def closing_consensus(
+    facts: Facts, without: str | None = None, market: BettingMarket = MATCH_RESULT
+) -> Floats:
+    """(n, s) the fair close: the yardstick of closing-line value. It has no learned part.
 
     The market-average close by the power method; the sharp book's where no average was kept (before
     2019-20); elsewhere the equal-weight log pool of at least three named books' last prices
@@ -198,12 +213,13 @@ def closing_consensus(facts: Facts, without: str | None = None) -> Floats:
         facts: prices.
         without: leave this book out and pool the other named closes instead of the average, which
             would contain it.
+        market: which market.
     """
     count = len(facts)
-    rows = closing_quotes(facts, Market.MATCH_RESULT)
-    fair = facts.fair(rows)
+    rows = closing_quotes(facts, market)
+    fair = facts.fair(rows, market.width)
     event, book = facts.quote_event[rows], facts.quote_book[rows]
-    close = np.full((count, 3), np.nan)
+    close = np.full((count, market.width), np.nan)
     names = np.array(facts.books, dtype=np.str_)
     if without is None:
         for name in (SHARP_BOOK, MARKET_AVERAGE):
@@ -211,30 +227,32 @@ def closing_consensus(facts: Facts, without: str | None = None) -> Floats:
             close[event[its]] = fair[its]
     rest = np.isnan(close[:, 0])
     if rest.any():
-        close[rest] = _named_closes(facts, rest, without)[rest]
+        close[rest] = _named_closes(facts, rest, without, market)[rest]
     return close
 
 
-def _named_closes(facts: Facts, wanted: Bools, without: str | None) -> Floats:
-    """(n, 3) equal-weight log pool of named books' last prices in the closing window."""
+def _named_closes(
+    facts: Facts, wanted: Bools, without: str | None, market: BettingMarket
+) -> Floats:
+    """(n, s) equal-weight log pool of named books' last prices in the closing window."""
     count = len(facts)
     event = facts.quote_event
     banned = {MARKET_AVERAGE, MARKET_MAXIMUM, without}
     named = np.array([name not in banned for name in facts.books], dtype=np.bool_)
     near = (
         wanted[event]
-        & (facts.quote_market == Market.MATCH_RESULT)
+        & (facts.quote_market == market.kind)
         & (facts.quoted_at > facts.kickoff[event] - CLOSING_WINDOW)
         & (facts.quoted_at <= facts.kickoff[event])
     )
-    rows = np.flatnonzero(near)
+    rows = on_line(facts, np.flatnonzero(near), market)
     rows = rows[named[facts.quote_book[rows]]]
     rows = rows[_last_of_run(facts, rows)]
-    fair = facts.fair(rows)
+    fair = facts.fair(rows, market.width)
     whole = ~np.isnan(fair[:, 0])
     event, fair = facts.quote_event[rows][whole], fair[whole]
     books = np.bincount(event, minlength=count)
-    pool = np.full((count, 3), np.nan)
+    pool = np.full((count, market.width), np.nan)
     enough = books >= FEWEST_CLOSING_BOOKS
     if enough.any():
         sums = np.column_stack([np.bincount(event, np.log(p), minlength=count) for p in fair.T])
@@ -243,24 +261,32 @@ def _named_closes(facts: Facts, wanted: Bools, without: str | None) -> Floats:
     return pool
 
 
-def market_view(facts: Facts, rows: Ints, as_of: Ints, spec: FeatureSpec) -> MarketView:
-    """The match-result market of some events, each at its own ``as_of``.
+def market_view(
+    facts: Facts,
+    rows: Ints,
+    as_of: Ints,
+    spec: FeatureSpec,
+    market: BettingMarket = MATCH_RESULT,
+) -> MarketView:
+    """A market of some events, each at its own ``as_of``.
 
     Args:
         facts: prices, in canonical order.
         rows: (n,) rows of the events, ascending.
         as_of: (n,) seconds since the epoch.
         spec: weights of the consensus.
+        market: which market.
     """
     count = len(rows)
     local = np.full(len(facts), -1, dtype=np.int64)
     local[rows] = np.arange(count)
     cutoff = np.full(len(facts), -1, dtype=np.int64)
     cutoff[rows] = as_of
-    quotes = latest_quotes(facts, Market.MATCH_RESULT, cutoff)
+    quotes = on_line(facts, latest_quotes(facts, market.kind, cutoff), market)
     event = local[facts.quote_event[quotes]]
     book = facts.quote_book[quotes]
-    gross, fair = facts.price.take(quotes, axis=0), facts.fair(quotes)
+    gross = facts.price.take(quotes, axis=0)[:, : market.width]
+    fair = facts.fair(quotes, market.width)
     role = _roles(facts.books)[book]
     named = (role == _NAMED) | (role == _SHARP)
     rate = np.array([EXCHANGE_COMMISSION.get(name, 0.0) for name in facts.books])[book]
@@ -275,6 +301,7 @@ def market_view(facts: Facts, rows: Ints, as_of: Ints, spec: FeatureSpec) -> Mar
     heard = (role == _NAMED) & usable
     books, dispersion = _dispersion(fair, event, heard, count)
     return MarketView(
+        betting=market,
         rows=rows,
         consensus=pooled(fair, event, book, facts, count, spec),
         newest=per_event(np.maximum, stamps, event, count, -1),

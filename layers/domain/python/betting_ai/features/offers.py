@@ -18,12 +18,12 @@ class Offers:
     """The best obtainable price of every selection of ``n`` events.
 
     Attributes:
-        quote: (n, 3) row of the view's quotes with the best price; -1 where none can be taken.
-        price: (n, 3) decimal odds net of commission; NaN where none can be taken.
-        second: (n, 3) the next best, NaN where there is one book only.
+        quote: (n, s) row of the view's quotes with the best price; -1 where none can be taken.
+        price: (n, s) decimal odds net of commission; NaN where none can be taken.
+        second: (n, s) the next best, NaN where there is one book only.
         upper_bound: (n,) the event has no named book at all and the prices are the market
             maximum: an upper bound, not a price to take.
-        refused: (n, 3) the best price quoted by the allowed books fell to the guard (stale or
+        refused: (n, s) the best price quoted by the allowed books fell to the guard (stale or
             mistyped).
     """
 
@@ -79,12 +79,12 @@ def best_two(price: Floats, event: Ints, n: int) -> tuple[Floats, Ints, Floats]:
     """Per event and selection: the highest price, its first row, the next highest price.
 
     Args:
-        price: (k, 3); 0 where a price cannot be taken.
+        price: (k, s); 0 where a price cannot be taken.
         event: (k,) ascending.
         n: number of events.
 
     Returns:
-        (n, 3) price, NaN where there is none; (n, 3) row, -1 where there is none; (n, 3) price, the
+        (n, s) price, NaN where there is none; (n, s) row, -1 where there is none; (n, s) price, the
         same again where two books offer the highest.
     """
     best = per_event(np.maximum, price, event, n, 0.0)

@@ -10,10 +10,13 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final, Self
 
-SPEC_VERSION: Final = 2
+from betting_ai.domain.markets import BettingMarket
+
+SPEC_VERSION: Final = 3
 """Raised whenever the code computes a feature differently under the same constants."""
 
 SELECTIONS: Final = ("home", "draw", "away")
+TOTALS: Final = ("over", "under")
 SIDES: Final = ("home", "away")
 
 
@@ -23,6 +26,9 @@ def _names() -> dict[str, tuple[str, ...]]:
     def each(*stems: str) -> tuple[str, ...]:
         return tuple(f"{stem}_{k}" for stem in stems for k in SELECTIONS)
 
+    def totals(*stems: str) -> tuple[str, ...]:
+        return tuple(f"{stem}_{k}" for stem in stems for k in TOTALS)
+
     def sides(*stems: str) -> tuple[str, ...]:
         return tuple(f"{side}_{stem}" for side in SIDES for stem in stems)
 
@@ -30,9 +36,12 @@ def _names() -> dict[str, tuple[str, ...]]:
         "market": (
             *each("log_q", "edge_best", "edge_second", "edge_top", "average_lean", "dispersion"),
             "books", "overround_average", "overround_lowest", "overround_named",
-            "over_2_5", "over_2_5_spread", "handicap_line", "handicap_home", "handicap_spread",
         ),
-        "price_movement": each("movement"),
+        "goal_lines": (
+            *totals("log_q", "edge_best", "edge_second", "edge_top", "dispersion"),
+            "handicap_line", "handicap_home", "handicap_spread", *each("implied_lean"),
+        ),
+        "price_movement": (*each("movement"), *totals("movement")),
         "form": sides(
             "points_5", "scored_5", "conceded_5", "surprise_5",
             "points_20", "scored_20", "conceded_20", "surprise_20",
@@ -139,3 +148,9 @@ class FeatureSpec:
 def column(name: str) -> int:
     """Position of a feature in the matrix."""
     return NAMES.index(name)
+
+
+def consensus_columns(market: BettingMarket) -> slice:
+    """Where the matrix holds the logarithms of a market's consensus."""
+    first = column(f"log_q_{market.outcomes[0]}")
+    return slice(first, first + market.width)

@@ -16,8 +16,8 @@ class Judgement:
     """Probabilities of ``n`` events.
 
     Attributes:
-        ensemble: (n, 3) ``p``: the calibrated linear pool, pooled with the consensus.
-        pick: (n, 3) ``f``: what the fair close will be.
+        ensemble: (n, s) ``p``: the calibrated linear pool, pooled with the consensus.
+        pick: (n, s) ``f``: what the fair close will be.
     """
 
     ensemble: Floats
@@ -28,8 +28,8 @@ def judge(consensus: Floats, members: Floats, manifest: Manifest) -> Judgement:
     """Pool the members with each other and with the market.
 
     Args:
-        consensus: (n, 3) ``q``.
-        members: (4, n, 3), NaN where a member did not answer.
+        consensus: (n, s) ``q``.
+        members: (4, n, s), NaN where a member did not answer.
         manifest: weights and calibration.
     """
     pool = manifest.calibration.apply(linear_pool(members, manifest.weights))

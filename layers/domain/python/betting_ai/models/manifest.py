@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any, Final, Self
 
-from betting_ai.domain.probabilities import Calibration
+import numpy as np
+import numpy.typing as npt
+
+from betting_ai.domain.probabilities import Calibration, Floats, normalise
 from betting_ai.domain.risk import RiskScale
 from betting_ai.domain.value import ConfidenceModel, EvMap
 from betting_ai.errors import (
@@ -28,7 +31,67 @@ WEIGHTS: Final = (0.35, 0.25, 0.25, 0.15)
 
 MANIFEST: Final = "manifest.json"
 ENSEMBLE: Final = "ensemble.onnx"
+CLOSE: Final = "close.onnx"
 CHECKPOINT: Final = "feature_state.npz"
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Whether a market may give picks.
+
+    Attributes:
+        open: it may.
+        why: the figures that decided it, in one line.
+    """
+
+    open: bool
+    why: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON-ready data."""
+        return {"open": self.open, "why": self.why}
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """Predictions that a model must be measured against, fitted on the same matches.
+
+    Attributes:
+        base_rates: league code -> share of each selection; "" for all leagues together.
+        elo_intercepts: of a multinomial regression on the difference in Elo; empty for a market
+            that Elo says nothing of.
+        elo_slopes: per 400 points.
+    """
+
+    base_rates: Mapping[str, tuple[float, ...]]
+    elo_intercepts: tuple[float, ...] = ()
+    elo_slopes: tuple[float, ...] = ()
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` wrote."""
+        return cls(
+            {str(league): tuple(map(float, p)) for league, p in data["base_rates"].items()},
+            tuple(map(float, data["elo_intercepts"])),
+            tuple(map(float, data["elo_slopes"])),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON-ready data."""
+        return {
+            "base_rates": {league: list(p) for league, p in self.base_rates.items()},
+            "elo_intercepts": list(self.elo_intercepts),
+            "elo_slopes": list(self.elo_slopes),
+        }
+
+    def rates(self, leagues: Sequence[str]) -> Floats:
+        """(n, s) base rates of leagues; of all together where one is not known."""
+        return np.array([self.base_rates.get(code, self.base_rates[""]) for code in leagues])
+
+    def elo(self, difference: npt.ArrayLike) -> Floats:
+        """(n, s) probabilities from (n,) differences in Elo; (n, 0) where it says nothing."""
+        x = np.asarray(difference, np.float64)[:, None] / 400.0
+        return normalise(np.exp(np.array(self.elo_intercepts) + np.array(self.elo_slopes) * x))
 
 
 @dataclass(frozen=True)
@@ -47,10 +110,13 @@ class Manifest:
         pool_weight: lambda, the calibrated ensemble's weight against the consensus in ``p``.
         pick_weights: ``w_m`` of the pick price, fitted out of fold on the fair close.
         market_only: the members added nothing to the consensus out of fold.
+        gate: whether the market may give picks, and why or why not.
         ev_map: from claimed EV to realised CLV.
         confidence: probability that the price taken beats the fair close.
         risk: what counts as disagreement.
+        baselines: what the figures are compared with: base rates by league, Elo alone.
         reference: feature values that stand for "nothing known" when a group is hidden.
+        ranges: of each feature in training: 1st and 99th percentile, and share missing.
         metrics: held-out figures.
         parity: largest difference between native and ONNX, by member.
         libraries: versions of what made it.
@@ -67,10 +133,13 @@ class Manifest:
     pool_weight: float
     pick_weights: tuple[float, ...]
     market_only: bool
+    gate: Gate
     ev_map: EvMap
     confidence: ConfidenceModel
     risk: RiskScale
+    baselines: Baselines
     reference: tuple[float | None, ...]
+    ranges: tuple[tuple[float | None, float | None, float], ...]
     metrics: Mapping[str, Any]
     parity: Mapping[str, float]
     libraries: Mapping[str, str]
@@ -81,7 +150,7 @@ class Manifest:
         data["trained_through"] = self.trained_through.isoformat()
         data["tuned_through"] = self.tuned_through.isoformat()
         data["spec_hash"] = self.spec.hash
-        for name in ("spec", "calibration", "ev_map", "confidence", "risk"):
+        for name in ("spec", "calibration", "ev_map", "confidence", "risk", "gate", "baselines"):
             data[name] = getattr(self, name).to_dict()
         return json.dumps(data, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
@@ -114,10 +183,13 @@ class Manifest:
                     "weights": tuple(data["weights"]),
                     "pick_weights": tuple(data["pick_weights"]),
                     "reference": tuple(data["reference"]),
+                    "ranges": tuple((low, high, missing) for low, high, missing in data["ranges"]),
                     "calibration": Calibration.from_dict(data["calibration"]),
                     "ev_map": EvMap.from_dict(data["ev_map"]),
                     "confidence": ConfidenceModel.from_dict(data["confidence"]),
                     "risk": RiskScale.from_dict(data["risk"]),
+                    "gate": Gate(**data["gate"]),
+                    "baselines": Baselines.from_dict(data["baselines"]),
                 }
             )
         except (ValueError, KeyError, TypeError, InvalidInputError) as error:

@@ -28,7 +28,7 @@ CONFIDENCE_FEATURES: Final = (
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What confidence looks at beside the price itself; every array is (n, 3).
+    """What confidence looks at beside the price itself; every array is (n, s).
 
     Attributes:
         f: pick price.
@@ -59,13 +59,13 @@ class Evidence:
         """Gather it.
 
         Args:
-            f: (n, 3) pick price.
-            members: (4, n, 3) member probabilities.
+            f: (n, s) pick price.
+            members: (4, n, s) member probabilities.
             market: the view.
             offers: prices on offer.
             lead_hours: (n,).
         """
-        wide = np.ones((1, 3))
+        wide = np.ones((1, market.betting.width))
         margin = (1.0 / market.average).sum(axis=1) - 1.0
         return cls(
             f=f,
@@ -80,14 +80,14 @@ class Evidence:
         )
 
     def confidence_features(self, price: Floats) -> Mapping[str, Floats]:
-        """Features of the confidence model at some prices, broadcast against (n, 3)."""
+        """Features of the confidence model at some prices, broadcast against (n, s)."""
         return {
-            "claim": self.f * price - 1.0,
-            "market_claim": self.q * price - 1.0,
+            "claim": _saturating(self.f * price - 1.0),
+            "market_claim": _saturating(self.q * price - 1.0),
             "log_price": np.log(price),
             "member_spread": self.member_spread / self.f,
             "book_spread": self.book_spread / self.q,
-            "over_second": np.log(price / self.second),
+            "over_second": _saturating(np.log(price / self.second)),
             "over_average": np.log(price / self.average),
             "log_books": np.log(np.maximum(self.books, 1.0)),
             "overround": self.overround,
@@ -98,6 +98,14 @@ class Evidence:
         """One selection's evidence, as (1, 1) arrays that broadcast over a ladder of prices."""
         cell = (slice(event, event + 1), slice(outcome, outcome + 1))
         return Evidence(**{name: getattr(self, name)[cell] for name in self.__dataclass_fields__})
+
+
+_SATURATION: Final = 0.04
+
+
+def _saturating(edge: Floats) -> Floats:
+    """An edge that grows ever less: beyond some points a price is more likely stale than good."""
+    return np.asarray(_SATURATION * np.tanh(edge / _SATURATION))
 
 
 @dataclass(frozen=True, eq=False)

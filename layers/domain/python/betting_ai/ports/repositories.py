@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from betting_ai.domain.markets import Outcome
 from betting_ai.domain.slate import Slate
@@ -209,4 +209,47 @@ class ReviewQueue(Protocol):
 
     def resolve(self, item: ReviewItem, team: str) -> None:
         """Settle a doubt: adds the alias and closes the item."""
+        ...
+
+
+@dataclass(frozen=True)
+class MemberFigures:
+    """How well one member of one model predicted the matches of one window.
+
+    Attributes:
+        model_version: such as ``"match_result/2025-06-30"``.
+        member: a member, or ``"ensemble"``, ``"pick_price"``.
+        channel: which channel the model was in.
+        first_day: of the matches.
+        last_day: of the matches.
+        matches: how many.
+        log_loss: mean, nats.
+        market_log_loss: of the consensus on the same matches.
+        brier: mean.
+        calibration_error: 20 bins pooled.
+        metrics: anything else, JSON-ready.
+    """
+
+    model_version: str
+    member: str
+    channel: str
+    first_day: date
+    last_day: date
+    matches: int
+    log_loss: float
+    market_log_loss: float
+    brier: float
+    calibration_error: float
+    metrics: dict[str, Any]
+
+
+class ModelRecord(Protocol):
+    """How models did, window by window."""
+
+    def put(self, figures: Sequence[MemberFigures]) -> None:
+        """Keep figures; those of the same model, member and window replace the earlier ones."""
+        ...
+
+    def latest(self, limit: int = 100) -> list[MemberFigures]:
+        """The newest windows first."""
         ...

@@ -9,6 +9,7 @@ from typing import Protocol, Self
 from betting_ai.ports.repositories import (
     FactsRepository,
     IngestLog,
+    ModelRecord,
     ReviewQueue,
     SlateRepository,
     TeamRepository,
@@ -32,6 +33,9 @@ class UnitOfWork(Protocol):
 
     @property
     def review(self) -> ReviewQueue: ...  # noqa: D102
+
+    @property
+    def models(self) -> ModelRecord: ...  # noqa: D102
 
     def __enter__(self) -> Self: ...
 

@@ -3,24 +3,27 @@
 The features carry the posterior of each side's log goal rate (mean and variance) after the last
 match-day known. Goals are Poisson given the rate; the rate is integrated out by Gauss-Hermite
 quadrature; low scores are corrected as in Dixon & Coles (1997). The resulting result probabilities
-are then taken as an observation of the true log-probabilities, whose error grows with the posterior
-variance, and combined with the market as the prior by precision.
+(or those of over and under) are then taken as an observation of the true log-probabilities, whose
+error grows with the posterior variance, and combined with the prior by precision: the market after
+its linear move.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import gammaln
 
+from betting_ai.domain.markets import Market
 from betting_ai.domain.probabilities import cross_entropy, normalise
 from betting_ai.features.facts import Floats, Ints
 from betting_ai.features.spec import column
 from betting_ai.training.dataset import Dataset
 from betting_ai.training.graph import GraphBuilder
+from betting_ai.training.linear import LinearMove
 
 MOST_GOALS: Final = 12
 NODES: Final = 5
@@ -32,40 +35,46 @@ _SCORES: Final = np.arange(MOST_GOALS + 1.0)
 _COLUMNS: Final = tuple(
     column(f"strength_{what}_{side}") for what in ("log_rate", "var") for side in ("home", "away")
 )
-_LOG_Q: Final = column("log_q_home")
 
 
 @dataclass(frozen=True)
 class BayesianMember:
-    """Four numbers, fitted.
+    """Four numbers, fitted, and the prior.
 
     Attributes:
+        linear: the prior.
         rho: Dixon-Coles dependence of low scores.
         level: added to both log rates.
         noise: error variance of the score grid's log-probabilities, in units of the market's.
         growth: how much of the posterior variance adds to it.
     """
 
+    linear: LinearMove
     rho: float
     level: float
     noise: float
     growth: float
 
     def predict(self, matrix: np.ndarray) -> Floats:
-        """(n, 3) probabilities."""
-        log_q = matrix[:, _LOG_Q : _LOG_Q + 3].astype(np.float64)
+        """(n, s) probabilities."""
+        prior = np.log(normalise(np.exp(self.linear.start(matrix))))
         rates = matrix[:, _COLUMNS].astype(np.float64)
-        grid = np.log(self.results(rates))
+        grid = np.log(self.grid(rates))
         weight = 1.0 / (1.0 + self.noise + self.growth * (rates[:, 2] + rates[:, 3]))
-        return normalise(np.exp(log_q + weight[:, None] * (grid - log_q)))
+        return normalise(np.exp(prior + weight[:, None] * (grid - prior)))
 
-    def results(self, rates: Floats) -> Floats:
-        """Home, draw, away of the score grid alone.
+    def grid(self, rates: Floats) -> Floats:
+        """The market's selections by the score grid alone.
 
         Args:
             rates: (n, 4) log rates of home and away, and their variances.
+
+        Returns:
+            (n, s) probabilities.
         """
         home, away = (self._goals(rates[:, k], rates[:, k + 2]) for k in (0, 1))
+        if self.linear.market.kind is Market.TOTALS:
+            return self._totals(home, away)
         draw = (home * away).sum(axis=1)
         ahead = np.cumsum(away, axis=1) - away  # away scores fewer
         win = (home * ahead).sum(axis=1)
@@ -79,6 +88,12 @@ class BayesianMember:
         shares = np.column_stack([win + to_home, draw + to_draw, lose + to_away])
         return normalise(np.maximum(shares, 1e-6))
 
+    def _totals(self, home: Floats, away: Floats) -> Floats:
+        """Over and under; the correction of low scores moves nothing across a line of 2.5."""
+        fewest = int(np.ceil(self.linear.market.line))
+        under = sum(home[:, i] * away[:, k] for i, k in _scores_below(fewest))
+        return normalise(np.maximum(np.column_stack([1.0 - under, under]), 1e-6))
+
     def _goals(self, mean: Floats, var: Floats) -> Floats:
         """(n, goals) distribution of one side's goals, the last entry takes the tail."""
         spread = np.sqrt(var)[:, None]
@@ -87,15 +102,41 @@ class BayesianMember:
         return normalise((np.exp(log_p) * _SHARE[None, :, None]).sum(axis=1))
 
     def export(self, graph: GraphBuilder) -> None:
-        """The same arithmetic, in float32."""
+        """The same arithmetic."""
         g = graph
-        log_q = g.columns("log_q_home", 3)
-        means = [g.columns("strength_log_rate_home"), g.columns("strength_log_rate_away")]
-        vars_ = [g.columns("strength_var_home"), g.columns("strength_var_away")]
+        means = [g.double(g.columns(f"strength_log_rate_{side}")) for side in ("home", "away")]
+        vars_ = [g.double(g.columns(f"strength_var_{side}")) for side in ("home", "away")]
         level = g.constant(self.level)
         home, away = (
             self._export_goals(g, mean, var, level) for mean, var in zip(means, vars_, strict=True)
         )
+        one = g.constant([1], np.int64)
+        totals = self.linear.market.kind is Market.TOTALS
+        shares = (
+            self._export_totals(g, home, away)
+            if totals
+            else self._export_results(g, home, away, means, level)
+        )
+        shares = g.add("Max", shares, g.constant(1e-6))
+        grid = g.add("Log", g.add("Div", shares, g.add("ReduceSum", shares, one, keepdims=1)))
+        prior = g.add("LogSoftmax", self.linear.export(g), axis=1)
+        var = g.add("Mul", g.add("Add", *vars_), g.constant(self.growth))
+        precision = g.add("Add", var, g.constant(1.0 + self.noise))
+        pull = g.add("Div", g.add("Sub", grid, prior), precision)
+        width = self.linear.market.width
+        g.output(g.add("Softmax", g.add("Add", prior, pull), axis=1), "bayesian", width)
+
+    def _export_totals(self, g: GraphBuilder, home: str, away: str) -> str:
+        fewest = int(np.ceil(self.linear.market.line))
+        cells = [
+            g.add("Mul", _cell(g, home, i), _cell(g, away, k)) for i, k in _scores_below(fewest)
+        ]
+        under = g.add("Sum", *cells)
+        return g.add("Concat", g.add("Sub", g.constant([[1.0]]), under), under, axis=1)
+
+    def _export_results(
+        self, g: GraphBuilder, home: str, away: str, means: list[str], level: str
+    ) -> str:
         one = g.constant([1], np.int64)
         cumulative = g.add("CumSum", away, g.constant(1, np.int64), exclusive=1)
         win = g.add("ReduceSum", g.add("Mul", home, cumulative), one, keepdims=1)
@@ -104,29 +145,18 @@ class BayesianMember:
         h, a = (g.add("Exp", g.add("Add", mean, level)) for mean in means)
         rho = g.constant(self.rho)
 
-        def cell(goals: str, k: int) -> str:
-            return g.add(
-                "Slice", goals, g.constant([k], np.int64), g.constant([k + 1], np.int64), one
-            )
-
         def product(*names: str) -> str:
             total = names[0]
             for name in names[1:]:
                 total = g.add("Mul", total, name)
             return total
 
-        nil = product(rho, cell(home, 0), cell(away, 0), h, a)
-        one_all = product(rho, cell(home, 1), cell(away, 1))
+        nil = product(rho, _cell(g, home, 0), _cell(g, away, 0), h, a)
+        one_all = product(rho, _cell(g, home, 1), _cell(g, away, 1))
         draw = g.add("Sub", g.add("Sub", draw, nil), one_all)
-        win = g.add("Add", win, product(rho, a, cell(home, 1), cell(away, 0)))
-        lose = g.add("Add", lose, product(rho, h, cell(home, 0), cell(away, 1)))
-        shares = g.add("Max", g.add("Concat", win, draw, lose, axis=1), g.constant(1e-6))
-        total = g.add("ReduceSum", shares, one, keepdims=1)
-        grid = g.add("Log", g.add("Div", shares, total))
-        var = g.add("Mul", g.add("Add", *vars_), g.constant(self.growth))
-        precision = g.add("Add", var, g.constant(1.0 + self.noise))
-        pull = g.add("Div", g.add("Sub", grid, log_q), precision)
-        g.output(g.add("Softmax", g.add("Add", log_q, pull), axis=1), "bayesian")
+        win = g.add("Add", win, product(rho, a, _cell(g, home, 1), _cell(g, away, 0)))
+        lose = g.add("Add", lose, product(rho, h, _cell(g, home, 0), _cell(g, away, 1)))
+        return g.add("Concat", win, draw, lose, axis=1)
 
     def _export_goals(self, g: GraphBuilder, mean: str, var: str, level: str) -> str:
         spread = g.add("Mul", g.add("Sqrt", var), g.constant(_SPREAD[None, :]))
@@ -139,9 +169,14 @@ class BayesianMember:
         total = g.add("ReduceSum", goals, g.constant([1], np.int64), keepdims=1)
         return g.add("Div", goals, total)
 
-    def to_dict(self) -> dict[str, float]:
-        """For the model card."""
-        return asdict(self)
+
+def _cell(g: GraphBuilder, goals: str, k: int) -> str:
+    begin, end = g.constant([k], np.int64), g.constant([k + 1], np.int64)
+    return g.add("Slice", goals, begin, end, g.constant([1], np.int64))
+
+
+def _scores_below(total: int) -> list[tuple[int, int]]:
+    return [(i, k) for i in range(total) for k in range(total - i)]
 
 
 _FACTORIALS: Final = gammaln(_SCORES + 1)
@@ -154,7 +189,7 @@ class BayesianTrainer:
     most_rows: int = 15_000
     name: str = "bayesian"
 
-    def train(self, data: Dataset, rows: Ints) -> BayesianMember:
+    def train(self, data: Dataset, rows: Ints, linear: LinearMove) -> BayesianMember:
         """Fit on the newest of the rows: first the score grid alone on results, then its weight."""
         rows = rows[-self.most_rows :]
         matrix, target = data.matrix[rows], data.target[rows]
@@ -162,17 +197,17 @@ class BayesianTrainer:
         weight = data.weight[rows] / data.weight[rows].sum()
 
         def grid_loss(values: np.ndarray) -> float:
-            member = BayesianMember(values[0], values[1], 0.0, 0.0)
-            return float(weight @ cross_entropy(target, member.results(rates)))
+            member = BayesianMember(linear, values[0], values[1], 0.0, 0.0)
+            return float(weight @ cross_entropy(target, member.grid(rates)))
 
         grid = minimize(grid_loss, [-0.05, 0.0], method="Nelder-Mead", options=_FIT).x
 
         def pool_loss(values: np.ndarray) -> float:
-            member = BayesianMember(*grid, *np.exp(values))
+            member = BayesianMember(linear, *grid, *np.exp(values))
             return float(weight @ cross_entropy(target, member.predict(matrix)))
 
         pool = minimize(pool_loss, [2.0, 2.0], method="Nelder-Mead", options=_FIT).x
-        return BayesianMember(*map(float, grid), *map(float, np.exp(pool.clip(-3.0, 6.0))))
+        return BayesianMember(linear, *map(float, grid), *map(float, np.exp(pool.clip(-3.0, 6.0))))
 
 
 _FIT: Final = {"xatol": 1e-3, "fatol": 1e-9, "maxiter": 60}

@@ -1,42 +1,45 @@
 """XGBoost: gradient boosting on top of the market.
 
-The base margin is the market's log-probabilities, so that no tree means the market and every tree
-is a correction to it. The objective is cross-entropy against a soft label, the fair close.
+The base margin is the market's log-probabilities and their linear move, so that every tree is a
+correction to those. The objective is cross-entropy against a soft label, the fair close.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import xgboost as xgb
 
 from betting_ai.features.facts import Floats, Ints
-from betting_ai.features.spec import column
 from betting_ai.training.dataset import Dataset
 from betting_ai.training.graph import GraphBuilder, Tree
-
-_LOG_Q: Final = slice(column("log_q_home"), column("log_q_home") + 3)
+from betting_ai.training.linear import LinearMove
 
 
 @dataclass(frozen=True)
 class BoostedMember:
-    """A trained booster."""
+    """A trained booster and what it starts from."""
 
     booster: Any
+    linear: LinearMove
 
     def predict(self, matrix: np.ndarray) -> Floats:
-        """(n, 3) probabilities."""
-        rows = xgb.DMatrix(matrix, base_margin=matrix[:, _LOG_Q])
+        """(n, s) probabilities."""
+        rows = xgb.DMatrix(matrix, base_margin=_margin(self.linear, matrix))
         return _softmax(self.booster.predict(rows, output_margin=True).astype(np.float64))
 
     def export(self, graph: GraphBuilder) -> None:
-        """Trees, plus the market's log-probabilities, through a softmax."""
-        margin = graph.trees(self._trees(), 3, inclusive=False)
-        base = graph.columns("log_q_home", 3)
-        graph.output(graph.add("Softmax", graph.add("Add", margin, base), axis=1), "xgboost")
+        """Trees, plus where they start, through a softmax."""
+        margin = graph.trees(self._trees(), self.linear.market.width, inclusive=False)
+        base = self.linear.export(graph)
+        graph.output(
+            graph.add("Softmax", graph.add("Add", margin, base), axis=1),
+            "xgboost",
+            self.linear.market.width,
+        )
 
     def _trees(self) -> list[Tree]:
         model = json.loads(self.booster.save_raw("json"))["learner"]["gradient_booster"]["model"]
@@ -63,12 +66,12 @@ class BoostedMember:
 class BoostedTrainer:
     """Settings of the booster; chosen on seasons up to 2023-24."""
 
-    rounds: int = 220
-    depth: int = 4
-    rate: float = 0.06
+    rounds: int = 300
+    depth: int = 5
+    rate: float = 0.05
     name: str = "xgboost"
 
-    def train(self, data: Dataset, rows: Ints) -> BoostedMember:
+    def train(self, data: Dataset, rows: Ints, linear: LinearMove) -> BoostedMember:
         """Fit on rows; two threads always, so that sums run in the same order everywhere."""
         matrix, target = data.matrix[rows], data.target[rows]
         weight = data.weight[rows, None]
@@ -86,18 +89,22 @@ class BoostedTrainer:
                 "subsample": 0.6,
                 "colsample_bynode": 0.4,
                 "tree_method": "hist",
-                "num_class": 3,
+                "num_class": data.betting.width,
                 "base_score": 0.0,
                 "disable_default_eval_metric": True,
                 "nthread": 2,
                 "seed": 20,
                 "verbosity": 0,
             },
-            xgb.DMatrix(matrix, base_margin=matrix[:, _LOG_Q]),
+            xgb.DMatrix(matrix, base_margin=_margin(linear, matrix)),
             self.rounds,
             obj=objective,
         )
-        return BoostedMember(booster)
+        return BoostedMember(booster, linear)
+
+
+def _margin(linear: LinearMove, matrix: np.ndarray) -> np.ndarray:
+    return linear.start(matrix).astype(np.float32)
 
 
 def _softmax(margin: np.ndarray) -> np.ndarray:

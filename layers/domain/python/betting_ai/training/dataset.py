@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
 import numpy as np
 
+from betting_ai.domain.markets import MATCH_RESULT, BettingMarket
+from betting_ai.domain.settlement import winners
 from betting_ai.features.build import Features, build
 from betting_ai.features.facts import MISSING, Bools, Facts, Floats, Ints
 from betting_ai.features.history import History, summarise
@@ -27,23 +29,27 @@ class Dataset:
     """``n`` matches in order of kick-off, each as it was seen at its own price stamp.
 
     Attributes:
+        betting: the market, with ``s`` selections.
         facts: where they come from.
         rows: (n,) rows of the facts.
         features: the matrix and the market.
         offers: best named prices.
-        outcome: (n,) 0 home, 1 draw, 2 away.
-        close: (n, 3) fair close, NaN where there is none.
-        target: (n, 3) the fair close, or the result as 0 and 1.
+        outcome: (n,) which selection won.
+        close: (n, s) fair close, NaN where there is none.
+        soft: (n,) the label is a fair close.
+        target: (n, s) the label: a fair close, or the result as 0 and 1.
         weight: (n,) of the row: 1 with a close, `RESULT_WEIGHT` without.
         day: (n,) days since the epoch of the match.
     """
 
+    betting: BettingMarket
     facts: Facts
     rows: Ints
     features: Features
     offers: Offers
     outcome: Ints
     close: Floats
+    soft: Bools
     target: Floats
     weight: Floats
     day: Ints
@@ -58,13 +64,17 @@ class Dataset:
 
     @property
     def consensus(self) -> Floats:
-        """(n, 3) ``q``."""
+        """(n, s) ``q``."""
         return self.features.market.consensus
 
-    @property
-    def has_close(self) -> Bools:
-        """(n,) whether the fair close is known."""
-        return ~np.isnan(self.close[:, 0])
+    def labelled_by_results(self) -> Dataset:
+        """The same rows with the result as every label: what learning from closes is worth."""
+        return replace(
+            self,
+            soft=np.zeros(len(self), dtype=np.bool_),
+            target=np.eye(self.betting.width)[self.outcome],
+            weight=np.ones(len(self)),
+        )
 
     @property
     def lead_hours(self) -> Floats:
@@ -72,7 +82,13 @@ class Dataset:
         return self.matrix[:, column("lead_hours")].astype(np.float64)
 
 
-def assemble(facts: Facts, history: History, spec: FeatureSpec, since: date) -> Dataset:
+def assemble(
+    facts: Facts,
+    history: History,
+    spec: FeatureSpec,
+    since: date,
+    betting: BettingMarket = MATCH_RESULT,
+) -> Dataset:
     """Every finished match since a day that had a usable price before kick-off.
 
     Args:
@@ -80,25 +96,27 @@ def assemble(facts: Facts, history: History, spec: FeatureSpec, since: date) -> 
         history: of the same facts.
         spec: the features.
         since: first day.
+        betting: the market.
     """
     goals = facts.stats[:, :2]
     rows = np.flatnonzero((facts.day >= _day(since)) & (goals[:, 0] != MISSING))
-    features = build(history, facts, rows, facts.kickoff[rows] - 1, spec)
+    features = build(history, facts, rows, facts.kickoff[rows] - 1, spec, betting=betting)
     if not (usable := features.market.newest >= 0).all():
         rows = rows[usable]
-        features = build(history, facts, rows, facts.kickoff[rows] - 1, spec)
-    close = closing_consensus(facts)[rows]
-    margin = goals[rows, 0] - goals[rows, 1]
-    outcome = np.where(margin > 0, 0, np.where(margin == 0, 1, 2))
+        features = build(history, facts, rows, facts.kickoff[rows] - 1, spec, betting=betting)
+    close = closing_consensus(facts, market=betting)[rows]
+    outcome = winners(betting, goals[rows, 0], goals[rows, 1])
     known = ~np.isnan(close[:, 0])
     return Dataset(
+        betting=betting,
         facts=facts,
         rows=rows,
         features=features,
         offers=best_offers(features.market, facts.books),
         outcome=outcome,
         close=close,
-        target=np.where(known[:, None], close, np.eye(3)[outcome]),
+        soft=known,
+        target=np.where(known[:, None], close, np.eye(betting.width)[outcome]),
         weight=np.where(known, 1.0, RESULT_WEIGHT),
         day=facts.day[rows],
     )

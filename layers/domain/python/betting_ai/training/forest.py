@@ -1,4 +1,4 @@
-"""Random forest: how far each log-probability will move from the market to the fair close."""
+"""Random forest: what the linear move leaves of the way from the market to the fair close."""
 
 from __future__ import annotations
 
@@ -10,29 +10,31 @@ from sklearn.ensemble import RandomForestRegressor
 
 from betting_ai.domain.probabilities import normalise
 from betting_ai.features.facts import Floats, Ints
-from betting_ai.features.spec import column
 from betting_ai.training.dataset import Dataset
 from betting_ai.training.graph import GraphBuilder, Tree, float32_floor
-
-_AT = column("log_q_home")
+from betting_ai.training.linear import LinearMove
 
 
 @dataclass(frozen=True)
 class ForestMember:
-    """A trained forest."""
+    """A trained forest and what it starts from."""
 
     forest: Any
+    linear: LinearMove
 
     def predict(self, matrix: np.ndarray) -> Floats:
-        """(n, 3) probabilities: the market, moved as the forest says."""
-        move = self.forest.predict(matrix)
-        return normalise(np.exp(matrix[:, _AT : _AT + 3].astype(np.float64) + move))
+        """(n, s) probabilities: the market, moved as the line and the forest say."""
+        return normalise(np.exp(self.linear.start(matrix) + self.forest.predict(matrix)))
 
     def export(self, graph: GraphBuilder) -> None:
-        """The mean of the trees, added to the market's log-probabilities, through a softmax."""
-        move = graph.trees(self._trees(), 3, inclusive=True)
-        base = graph.columns("log_q_home", 3)
-        graph.output(graph.add("Softmax", graph.add("Add", move, base), axis=1), "random_forest")
+        """The mean of the trees, added to where they start, through a softmax."""
+        move = graph.trees(self._trees(), self.linear.market.width, inclusive=True)
+        base = self.linear.export(graph)
+        graph.output(
+            graph.add("Softmax", graph.add("Add", move, base), axis=1),
+            "random_forest",
+            self.linear.market.width,
+        )
 
     def _trees(self) -> list[Tree]:
         count = len(self.forest.estimators_)
@@ -58,16 +60,17 @@ class ForestTrainer:
     leaf: int = 150
     name: str = "random_forest"
 
-    def train(self, data: Dataset, rows: Ints) -> ForestMember:
+    def train(self, data: Dataset, rows: Ints, linear: LinearMove) -> ForestMember:
         """Fit on rows.
 
         Where there is no close the target is the first-order move towards the result,
-        ``(y - q) / q``, under the result's small weight.
+        ``(y - p) / p``, under the result's small weight.
         """
-        q, target = data.consensus[rows], data.target[rows]
-        soft = data.has_close[rows, None]
+        start, target = linear.start(data.matrix[rows]), data.target[rows]
+        p = normalise(np.exp(start))
+        soft = data.soft[rows, None]
         with np.errstate(divide="ignore"):
-            move = np.where(soft, np.log(target) - np.log(q), (target - q) / q)
+            move = np.where(soft, np.log(target) - start, (target - p) / p)
         forest = RandomForestRegressor(
             n_estimators=self.trees,
             max_depth=self.depth,
@@ -79,4 +82,4 @@ class ForestTrainer:
         )
         forest.fit(data.matrix[rows], move, sample_weight=data.weight[rows])
         # In parallel, trees are added up in the order in which they finish.
-        return ForestMember(forest.set_params(n_jobs=1))
+        return ForestMember(forest.set_params(n_jobs=1), linear)

@@ -7,7 +7,7 @@ float32 inputs as the training library does (`ONNX parity` in the decisions).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from betting_ai.domain.markets import BettingMarket
 from betting_ai.features.facts import Ints
 from betting_ai.features.spec import NAMES, FeatureSpec, column
 from betting_ai.models.scorer import INPUT
@@ -49,12 +50,18 @@ class Tree:
 
 @dataclass
 class GraphBuilder:
-    """Collects nodes over the one input ``features`` (n, d) float32."""
+    """Collects nodes over the one input ``features`` (n, d) float32.
+
+    Trees and standardised features are float32, as in training; all else is worked out in float64
+    and rounded once, at the output. Matrix products of float32 differ in their last bits with the
+    number of rows beside a row; so rounded, an event's answer is the same alone and among others.
+    """
 
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: list[onnx.TensorProto] = field(default_factory=list)
     outputs: list[onnx.ValueInfoProto] = field(default_factory=list)
     prefix: str = ""
+    _written: dict[int, tuple[object, str]] = field(default_factory=dict)
 
     def add(self, kind: str, *inputs: str, domain: str = "", **attributes: Any) -> str:  # noqa: ANN401
         """Append a node; returns the name of its output."""
@@ -62,26 +69,36 @@ class GraphBuilder:
         self.nodes.append(helper.make_node(kind, inputs, [name], domain=domain, **attributes))
         return name
 
-    def constant(self, values: Any, kind: Any = np.float32) -> str:  # noqa: ANN401
+    def constant(self, values: Any, kind: Any = np.float64) -> str:  # noqa: ANN401
         """Store an array; returns its name."""
         name = f"{self.prefix}constant_{len(self.constants)}"
         array = np.asarray(values, dtype=kind)
         self.constants.append(numpy_helper.from_array(array, name))
         return name
 
+    def once(self, owner: object, write: Callable[[], str]) -> str:
+        """The value that ``write`` made for an owner the first time it was asked."""
+        if id(owner) not in self._written:
+            self._written[id(owner)] = owner, write()
+        return self._written[id(owner)][1]
+
+    def double(self, source: str) -> str:
+        """A value as float64."""
+        return self.add("Cast", source, to=TensorProto.DOUBLE)
+
     def output(self, source: str, name: str, width: int = 3) -> None:
-        """Make a value an output of the graph."""
-        self.nodes.append(helper.make_node("Identity", [source], [name]))
+        """Make a float64 value a float32 output of the graph."""
+        self.nodes.append(helper.make_node("Cast", [source], [name], to=TensorProto.FLOAT))
         self.outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", width]))
 
     def columns(self, first: str, count: int = 1) -> str:
-        """``count`` adjacent feature columns, (n, count)."""
+        """``count`` adjacent feature columns, (n, count) float32."""
         at = column(first)
         start, stop = self.constant([at], np.int64), self.constant([at + count], np.int64)
         return self.add("Slice", INPUT, start, stop, self.constant([1], np.int64))
 
     def trees(self, trees: Sequence[Tree], targets: int, inclusive: bool) -> str:
-        """Sum of tree values, (n, targets).
+        """Sum of tree values, (n, targets) float64.
 
         Args:
             trees: the ensemble.
@@ -99,7 +116,7 @@ class GraphBuilder:
         values = np.concatenate([tree.values for tree in trees])[leaf]
         first = np.repeat([tree.target for tree in trees], sizes)[leaf]
         modes = np.where(leaf, "LEAF", "BRANCH_LEQ" if inclusive else "BRANCH_LT")
-        return self.add(
+        total = self.add(
             "TreeEnsembleRegressor",
             INPUT,
             domain="ai.onnx.ml",
@@ -119,13 +136,27 @@ class GraphBuilder:
             target_ids=(np.repeat(first, width) + np.tile(np.arange(width), len(inner))).tolist(),
             target_weights=values.astype(np.float32).astype(float).ravel().tolist(),
         )
+        return self.double(total)
 
-    def build(self, name: str, spec: FeatureSpec) -> bytes:
-        """The finished, checked model."""
+    def build(
+        self,
+        name: str,
+        spec: FeatureSpec,
+        market: BettingMarket,
+        inputs: tuple[str, int] = (INPUT, len(NAMES)),
+    ) -> bytes:
+        """The finished, checked model.
+
+        Args:
+            name: of the graph.
+            spec: its hash goes into the metadata.
+            market: goes into the metadata too.
+            inputs: name and width of the one input.
+        """
         graph = helper.make_graph(
             self.nodes,
             name,
-            [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["n", len(NAMES)])],
+            [helper.make_tensor_value_info(inputs[0], TensorProto.FLOAT, ["n", inputs[1]])],
             self.outputs,
             self.constants,
         )
@@ -138,7 +169,7 @@ class GraphBuilder:
                 helper.make_opsetid("ai.onnx.ml", ML_OPSET),
             ],
         )
-        helper.set_model_props(model, {"spec_hash": spec.hash})
+        helper.set_model_props(model, {"market": market.name, "spec_hash": spec.hash})
         onnx.checker.check_model(model, full_check=True)
         return bytes(model.SerializeToString(deterministic=True))
 

@@ -9,13 +9,14 @@ import numpy as np
 from betting_ai.features.facts import Floats, Ints
 from betting_ai.training.dataset import Dataset
 from betting_ai.training.graph import GraphBuilder
+from betting_ai.training.linear import LinearMove
 
 
 class Member(Protocol):
     """A trained member: predicts natively, and writes itself into an ONNX graph."""
 
     def predict(self, matrix: np.ndarray) -> Floats:
-        """(n, 3) probabilities, computed with the library that trained it."""
+        """(n, s) probabilities, computed with the library that trained it."""
         ...
 
     def export(self, graph: GraphBuilder) -> None:
@@ -31,6 +32,6 @@ class Trainer(Protocol):
         """The member's name, one of `MEMBERS`."""
         ...
 
-    def train(self, data: Dataset, rows: Ints) -> Member:
-        """Fit on ``rows`` only."""
+    def train(self, data: Dataset, rows: Ints, linear: LinearMove) -> Member:
+        """Fit on ``rows`` only, from where ``linear`` (fitted on the same rows) ends."""
         ...

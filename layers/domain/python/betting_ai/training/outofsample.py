@@ -21,18 +21,33 @@ from betting_ai.domain.probabilities import (
     log_pool,
     pick_price,
 )
-from betting_ai.domain.risk import RiskScale
+from betting_ai.domain.risk import FEWEST_BOOKS, RiskScale
 from betting_ai.domain.value import ConfidenceModel, EvMap, clv
 from betting_ai.features.facts import Bools, Floats, Ints
-from betting_ai.models.manifest import WEIGHTS
+from betting_ai.models.manifest import CLOSE, ENSEMBLE, MEMBERS, WEIGHTS, Gate
+from betting_ai.models.scorer import CloseScorer, Scorer
+from betting_ai.models.timing import (
+    ClosingStage,
+    closing_stage,
+    clustered_error,
+    worth_of_advice,
+)
 from betting_ai.models.valuation import CONFIDENCE_FEATURES, Evidence
 from betting_ai.training.dataset import Dataset
-from betting_ai.training.members import Trainer
+from betting_ai.training.fit import Fit
+
+LEAST_PICK: Final = 0.01
+"""The least claim that the gate looks at, the least that the profile `value` takes."""
+
+FEWEST_PICKS: Final = 200
 
 LEAST_CLAIM: Final = -0.02
 """Candidates that claim less never come near a slate; the maps are learned on the others."""
 
 EV_BINS: Final = 14
+
+UNKNOWN_ERROR: Final = 0.05
+"""Standard error of an expected value whose worth nobody has seen yet."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,40 +56,52 @@ class OutOfSample:
 
     Attributes:
         rows: (n,) rows of the data set, ascending.
-        members: (4, n, 3).
+        members: (4, n, s).
+        wait: (n, s) deep RL's value of waiting.
+        close: (n s,) deep RL's value of the bet at the close, 0 where that is not known.
+        stage: what became of the best first prices.
     """
 
     rows: Ints
     members: Floats
+    wait: Floats
+    close: Floats
+    stage: ClosingStage
 
 
 def walk_forward(
     data: Dataset,
     folds: Sequence[tuple[int, int]],
-    trainers: Sequence[Trainer],
-    progress: Callable[[str], None],
+    fit: Callable[[Ints], Fit],
 ) -> OutOfSample:
     """Train before each fold, predict the fold.
 
     Args:
         data: all rows.
         folds: (first day, day after the last) of each, days since the epoch, in order.
-        trainers: of the members, in their order.
-        progress: told after each fit.
+        fit: trains the members on rows.
     """
-    rows, members = [], []
+    rows, scores, closes = [], [], []
     known_day = data.facts.result_known_at[data.rows] // 86_400
     for start, end in folds:
-        past = np.flatnonzero(known_day < start)
         fold = np.flatnonzero((data.day >= start) & (data.day < end))
-        answers = []
-        for trainer in trainers:
-            member = trainer.train(data, past)
-            answers.append(member.predict(data.matrix[fold]))
-            progress(trainer.name)
+        graphs = fit(np.flatnonzero(known_day < start)).graphs
         rows.append(fold)
-        members.append(np.stack(answers))
-    return OutOfSample(np.concatenate(rows), np.concatenate(members, axis=1))
+        scores.append(Scorer(graphs[ENSEMBLE]).score(data.matrix[fold]))
+        stage = _stage(data, fold)
+        closes.append(np.where(stage.known, CloseScorer(graphs[CLOSE]).value(stage.state), 0.0))
+    together = np.concatenate(rows)
+    return OutOfSample(
+        rows=together,
+        members=np.concatenate([one.members for one in scores], axis=1),
+        wait=np.concatenate([one.wait for one in scores]),
+        close=np.concatenate(closes),
+        stage=_stage(data, together),
+    )
+
+
+def _stage(data: Dataset, rows: Ints) -> ClosingStage:
+    return closing_stage(data.facts, data.features.market, data.offers, data.rows[rows], rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +112,7 @@ class Learned:
     pool_weight: float
     pick_weights: tuple[float, ...]
     market_only: bool
+    gate: Gate
     ev_map: EvMap
     confidence: ConfidenceModel
     risk: RiskScale
@@ -110,11 +138,18 @@ def learn(data: Dataset, seen: OutOfSample) -> Learned:
     ev_map = _fit_ev_map(view, claim, realised, candidate)
     confidence = _fit_confidence(evidence, price, realised, candidate)
     risk = RiskScale(
-        float(np.quantile(evidence.member_spread[candidate], 0.9)),
-        float(np.nanquantile(evidence.book_spread[candidate], 0.9)),
+        _large(evidence.member_spread[candidate]), _large(evidence.book_spread[candidate])
     )
     p = _ensemble(view, calibration, pool_weight)
     metrics = _metrics(view, p, f) | {
+        "timing": worth_of_advice(
+            seen.members[MEMBERS.index("deep_rl")],
+            view.price,
+            seen.wait,
+            seen.close,
+            seen.stage,
+            view.day,
+        ),
         "ev_map_candidates": int(candidate.sum()),
         "confidence_beat_share": float((realised[candidate] > 0).mean()),
     }
@@ -123,11 +158,18 @@ def learn(data: Dataset, seen: OutOfSample) -> Learned:
         pool_weight=pool_weight,
         pick_weights=pick_weights,
         market_only=market_only,
+        gate=_gate(view, f, claim, realised),
         ev_map=EvMap.from_dict(tidy(ev_map.to_dict())),
         confidence=ConfidenceModel.from_dict(tidy(confidence.to_dict())),
         risk=RiskScale.from_dict(tidy(risk.to_dict())),
         metrics=metrics,
     )
+
+
+def _large(spreads: Floats) -> float:
+    """The 90th percentile of those known; where none is, no spread will ever be looked up."""
+    known = spreads[~np.isnan(spreads)]
+    return float(np.quantile(known, 0.9)) if len(known) else 1.0
 
 
 def tidy(learned: Any) -> Any:  # noqa: ANN401
@@ -193,16 +235,55 @@ class _View:
         return Evidence.of(f, self.members, part, mine, self.data.lead_hours[rows])
 
 
+def _gate(view: _View, f: Floats, claim: Floats, realised: Floats) -> Gate:
+    """Open where the pick price is nearer to the close than the consensus, and claims pay.
+
+    Both are asked for at two standard errors: the gain over all matches, and the closing-line
+    value of claims of 1 % or more, clustered by day. And a market needs three books beside the
+    average on most matches: with fewer a good price cannot be told from a stale one.
+    """
+    gain = view.close_gain(f)
+    if not len(gain):
+        return Gate(False, "no closes to judge it by")
+    sure = gain.mean() > 2.0 * gain.std() / np.sqrt(len(gain))
+    picked = (claim >= LEAST_PICK) & ~np.isnan(realised)
+    day = np.broadcast_to(view.day[:, None], claim.shape)[picked]
+    value = realised[picked]
+    error = clustered_error(value, day) if len(value) > 1 else np.inf
+    mean = value.mean() if len(value) else np.nan
+    pays = len(value) >= FEWEST_PICKS and mean > 2.0 * error
+    books = float(np.median(view.data.features.market.books[view.rows]))
+    told = (
+        f"{books:g} books on most matches; out of sample {1e5 * gain.mean():.1f} nearer to the "
+        f"close (0.00001 nats); {len(value)} prices that claim {LEAST_PICK:.0%} or more had a "
+        f"closing-line value of {mean:+.1%} (standard error {error:.1%})"
+    )
+    return Gate(bool(sure and pays and books >= FEWEST_BOOKS), told)
+
+
 def _fit_calibration(view: _View) -> Calibration:
-    """One temperature for the linear pool, on results."""
+    """One temperature for the linear pool, on results, where it gains more than twice its error.
+
+    Results are noisy and the pool hardly needs it: a temperature that the data cannot tell from 1
+    costs more against the close than it gains.
+    """
     pool = linear_pool(view.members, WEIGHTS)
+    selections = pool.shape[-1]
 
-    def loss(value: np.ndarray) -> float:
-        calibrated = Calibration.temperature(float(np.exp(value[0]))).apply(pool)
-        return float(log_loss(calibrated, view.outcome).mean())
+    def losses(value: float) -> Floats:
+        calibrated = Calibration.temperature(float(np.exp(value)), selections).apply(pool)
+        return log_loss(calibrated, view.outcome)
 
-    best = minimize(loss, [0.0], method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-9})
-    return Calibration.temperature(float(np.exp(best.x[0])))
+    best = minimize(
+        lambda value: float(losses(value[0]).mean()),
+        [0.0],
+        method="Nelder-Mead",
+        options={"xatol": 1e-4, "fatol": 1e-9},
+    )
+    gain = losses(0.0) - losses(best.x[0])
+    if gain.mean() <= 2.0 * gain.std() / np.sqrt(len(gain)):
+        return Calibration.identity(selections)
+    return Calibration.temperature(float(np.exp(best.x[0])), selections)
 
 
 def _ensemble(view: _View, calibration: Calibration, share: float) -> Floats:
@@ -244,7 +325,9 @@ def _fit_ev_map(view: _View, claim: Floats, realised: Floats, candidate: Bools) 
         its = bins == number
         if its.sum() < 30:
             continue
-        knots.append((x[its].mean(), y[its].mean(), its.sum(), _clustered_error(y[its], day[its])))
+        knots.append((x[its].mean(), y[its].mean(), its.sum(), clustered_error(y[its], day[its])))
+    if not knots:  # too few candidates to learn a map from
+        return EvMap.identity(UNKNOWN_ERROR)
     claims, values, counts, errors = (np.array(column) for column in zip(*knots, strict=True))
     return EvMap(
         tuple(map(float, claims)),
@@ -256,13 +339,6 @@ def _fit_ev_map(view: _View, claim: Floats, realised: Floats, candidate: Bools) 
 def _bin_shares() -> Floats:
     """Finer towards large claims, where picks are made."""
     return 1.0 - (1.0 - np.linspace(0.0, 1.0, EV_BINS + 1)) ** 2.0
-
-
-def _clustered_error(values: Floats, cluster: Ints) -> float:
-    """Standard error of a mean whose members are correlated within clusters."""
-    _, index = np.unique(cluster, return_inverse=True)
-    sums = np.bincount(index, values - values.mean())
-    return float(np.sqrt((sums**2).sum()) / len(values))
 
 
 def _isotonic(values: Floats, weights: Floats) -> Floats:
@@ -313,8 +389,7 @@ def _fit_confidence(
 
 def _metrics(view: _View, p: Floats, f: Floats) -> dict[str, Any]:
     """Held-out figures against the consensus on the same matches, each with its standard error."""
-    names = ("xgboost", "random_forest", "deep_rl", "bayesian")
-    candidates = dict(zip(names, view.members, strict=True)) | {"ensemble": p, "pick_price": f}
+    candidates = dict(zip(MEMBERS, view.members, strict=True)) | {"ensemble": p, "pick_price": f}
     pool_without_rl = linear_pool(view.members, (0.35, 0.25, 0.0, 0.15))
     candidates |= {"pool": linear_pool(view.members, WEIGHTS), "pool_without_rl": pool_without_rl}
     base = log_loss(view.q, view.outcome)

@@ -3,52 +3,41 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import itertools
-import json
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from betting_ai.domain.markets import MATCH_RESULT, BettingMarket
 from betting_ai.domain.probabilities import cross_entropy
-from betting_ai.errors import ModelError, NothingToDoError
+from betting_ai.errors import NothingToDoError
 from betting_ai.features.checkpoint import Checkpoint
 from betting_ai.features.facts import Facts, Ints
 from betting_ai.features.market import closing_consensus, consensus_before_kickoff
 from betting_ai.features.spec import FeatureSpec
-from betting_ai.models.manifest import (
-    CHECKPOINT,
-    ENSEMBLE,
-    MANIFEST,
-    MEMBERS,
-    WEIGHTS,
-    Manifest,
-)
-from betting_ai.models.scorer import Scorer
+from betting_ai.models.manifest import CHECKPOINT, MANIFEST, WEIGHTS, Manifest
+from betting_ai.training.baselines import fit_baselines
 from betting_ai.training.bayesian import BayesianTrainer
 from betting_ai.training.boosted import BoostedTrainer
 from betting_ai.training.card import card
-from betting_ai.training.dataset import FIRST_CLOSES, Dataset, assemble, whole_history
+from betting_ai.training.dataset import FIRST_CLOSES, assemble, whole_history
 from betting_ai.training.deep_rl import PolicyTrainer
+from betting_ai.training.fit import LIBRARIES, Fit, Fits, NoFits, fitted, installed, spread_out
 from betting_ai.training.forest import ForestTrainer
-from betting_ai.training.graph import GraphBuilder
-from betting_ai.training.members import Member, Trainer
+from betting_ai.training.members import Trainer
 from betting_ai.training.outofsample import learn, walk_forward
 
-MARKET: Final = "match_result"
 TUNED_THROUGH: Final = date(2024, 6, 30)
 """Settings were chosen on seasons up to this day; slates before it are stamped."""
 
-PARITY_ROWS: Final = 10_000
-PARITY_LIMIT: Final = 1e-5
-LIBRARIES: Final = ("numpy", "onnx", "onnxruntime", "scikit-learn", "scipy", "xgboost-cpu")
+SETTINGS_TRIED: Final = 112
+"""Settings of features and members that were compared on those seasons before these were kept."""
 
 Progress = Callable[[str, float], None]
 """Told what is being done and the share that is finished."""
@@ -60,12 +49,14 @@ class TrainingPlan:
 
     Attributes:
         through: last day whose results it may see.
+        market: what it answers for.
         seasons_held_out: how many of the last seasons are predicted out of sample.
         trainers: of the members, in the order of `MEMBERS`.
         spec: constants of the features; its pool weights are learned.
     """
 
     through: date
+    market: BettingMarket = MATCH_RESULT
     seasons_held_out: int = 3
     trainers: tuple[Trainer, ...] = field(
         default_factory=lambda: (
@@ -79,15 +70,20 @@ class TrainingPlan:
 
 
 def train(
-    facts: Facts, payloads: Mapping[str, str], plan: TrainingPlan, progress: Progress
+    facts: Facts,
+    payloads: Mapping[str, str],
+    plan: TrainingPlan,
+    progress: Progress,
+    fits: Fits | None = None,
 ) -> dict[str, bytes]:
-    """Train a vintage; linear algebra runs on one thread, so that sums run in the same order.
+    """Train a vintage.
 
     Args:
         facts: matches, prices and results; what lies after ``plan.through`` is not looked at.
         payloads: ``"E0/2024"`` -> SHA-256 of the season file it was read from.
         plan: how.
         progress: told of every step.
+        fits: where fits of the members are kept; nowhere by default.
 
     Returns:
         The artifact's files by name; the same facts and plan give the same bytes.
@@ -96,36 +92,25 @@ def train(
         NothingToDoError: too few matches to hold out what the plan asks.
         ModelError: an exported graph does not say what its member says.
     """
-    with threadpool_limits(1, user_api="blas"):
-        return _train(facts, payloads, plan, progress)
-
-
-def _train(
-    facts: Facts, payloads: Mapping[str, str], plan: TrainingPlan, progress: Progress
-) -> dict[str, bytes]:
-    steps = _Steps(progress, 4 * (plan.seasons_held_out + 1) + 4)
+    steps = _Steps(progress, len(plan.trainers) * (plan.seasons_held_out + 1) + 3)
     facts = facts.where(facts.day <= _day(plan.through))
     folds = _folds(facts, plan)
     spec = _with_pool_weights(facts, plan.spec, folds[0][0])
     steps.done("consensus weights")
     history = whole_history(facts, spec)
-    data = assemble(facts, history, spec, FIRST_CLOSES)
+    data = assemble(facts, history, spec, FIRST_CLOSES, plan.market)
     steps.done("features")
-    seen = walk_forward(data, folds, plan.trainers, lambda name: steps.done(f"{name}, held out"))
-    learned = learn(data, seen)
-    everything = np.arange(len(data))
-    members: dict[str, Member] = {}
-    for trainer in plan.trainers:
-        members[trainer.name] = trainer.train(data, everything)
-        steps.done(trainer.name)
-    graphs = _export(members, spec)
-    parity = _check_parity(members, graphs, data)
-    steps.done("export and parity")
+
+    def fit(rows: Ints) -> Fit:
+        return fitted(data, rows, plan.trainers, spec, fits or NoFits(), steps.done)
+
+    learned = learn(data, walk_forward(data, folds, fit))
+    final = fit(np.arange(len(data)))
     # A result known only after midnight is left to those who load what came after.
     past = history.where(history.known_day <= _day(plan.through))
-    files = graphs | {CHECKPOINT: Checkpoint.of(past, payloads, spec).to_bytes()}
+    files = dict(final.graphs) | {CHECKPOINT: Checkpoint.of(past, payloads, spec).to_bytes()}
     manifest = Manifest(
-        market=MARKET,
+        market=plan.market.name,
         version=plan.through.isoformat(),
         trained_through=plan.through,
         tuned_through=TUNED_THROUGH,
@@ -136,13 +121,17 @@ def _train(
         pool_weight=learned.pool_weight,
         pick_weights=learned.pick_weights,
         market_only=learned.market_only,
+        gate=learned.gate,
         ev_map=learned.ev_map,
         confidence=learned.confidence,
         risk=learned.risk,
+        baselines=fit_baselines(data),
         reference=_reference(data.matrix),
-        metrics=learned.metrics | {"rows": len(data), "history": len(history)},
-        parity=parity,
-        libraries={name: _installed(name) for name in LIBRARIES},
+        ranges=_ranges(data.matrix),
+        metrics=learned.metrics
+        | {"rows": len(data), "history": len(history), "settings_tried": SETTINGS_TRIED},
+        parity=final.parity,
+        libraries={name: installed(name) for name in LIBRARIES},
     )
     steps.done("manifest")
     return files | {MANIFEST: manifest.to_json().encode(), "card.md": card(manifest).encode()}
@@ -182,46 +171,9 @@ def _with_pool_weights(facts: Facts, spec: FeatureSpec, before: int) -> FeatureS
     return best[1]
 
 
-def _export(members: dict[str, Member], spec: FeatureSpec) -> dict[str, bytes]:
-    """One graph per member, and all in one."""
-    files = {}
-    merged = GraphBuilder()
-    for name, member in members.items():
-        alone = GraphBuilder()
-        member.export(alone)
-        files[f"{name}.onnx"] = alone.build(name, spec)
-        merged.prefix = f"{name}_"
-        member.export(merged)
-    return files | {ENSEMBLE: merged.build("ensemble", spec)}
-
-
-def _check_parity(
-    members: dict[str, Member], graphs: dict[str, bytes], data: Dataset
-) -> dict[str, float]:
-    """Largest difference between native and merged ONNX over real rows, by member.
-
-    Raises:
-        ModelError: one of them is above the limit.
-    """
-    matrix = data.matrix[_spread(len(data), PARITY_ROWS)]
-    scores = Scorer(graphs[ENSEMBLE]).score(matrix)
-    parity = {}
-    for name, answer in zip(MEMBERS, scores.members, strict=True):
-        worst = float(np.abs(answer - members[name].predict(matrix)).max())
-        if not worst <= PARITY_LIMIT:
-            raise ModelError(f"the ONNX graph of {name} differs from the model by {worst:.2e}")
-        parity[name] = worst
-    return parity
-
-
-def _spread(available: int, wanted: int) -> Ints:
-    """Evenly spaced rows."""
-    return np.unique(np.linspace(0, available - 1, min(wanted, available)).astype(np.int64))
-
-
 def _reference(matrix: np.ndarray) -> tuple[float | None, ...]:
     """The median of each feature: what "nothing known" means when a group is hidden."""
-    wide = matrix[_spread(len(matrix), 50_000)]
+    wide = matrix[spread_out(len(matrix), 50_000)]
     known = ~np.isnan(wide)
     medians = [
         float(np.median(column[its])) if its.any() else None
@@ -230,11 +182,19 @@ def _reference(matrix: np.ndarray) -> tuple[float | None, ...]:
     return tuple(medians)
 
 
-def _installed(name: str) -> str:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return "absent"
+def _ranges(matrix: np.ndarray) -> tuple[tuple[float | None, float | None, float], ...]:
+    """Of each feature: 1st and 99th percentile, and the share of rows that miss it."""
+    wide = matrix[spread_out(len(matrix), 50_000)]
+    found: list[tuple[float | None, float | None, float]] = []
+    for values in wide.T:
+        known = values[~np.isnan(values)]
+        missing = round(1.0 - len(known) / len(values), 4)
+        if len(known):
+            low, high = np.quantile(known, (0.01, 0.99), method="nearest").tolist()
+            found.append((low, high, missing))
+        else:
+            found.append((None, None, missing))
+    return tuple(found)
 
 
 def _day(moment: date) -> int:
@@ -265,12 +225,3 @@ def write_artifact(files: dict[str, bytes], root: Path, manifest: Manifest) -> P
             shutil.move(target, Path(scratch) / "old")
         shutil.move(fresh, target)
     return target
-
-
-def promote(root: Path, manifest: Manifest, channel: str) -> None:
-    """Add a version to a channel."""
-    path = root / "channels.json"
-    channels: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    versions = channels.setdefault(manifest.market, {}).setdefault(channel, [])
-    channels[manifest.market][channel] = sorted({*versions, manifest.version})
-    path.write_text(json.dumps(channels, indent=1, sort_keys=True) + "\n")

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
+from betting_ai.domain.markets import MATCH_RESULT, BettingMarket
 from betting_ai.features.build import Features, build
 from betting_ai.features.facts import Facts
 from betting_ai.features.history import SECONDS_A_DAY, History, summarise
@@ -32,7 +33,6 @@ class Window:
         bookmakers: book codes the bettor can use; empty for every named book but exchanges.
         maximum_as_bound: let events without any named book show the market maximum, labelled.
         allow_in_sample: where no model was trained before ``as_of``, use one that was not.
-        market: which market's models.
         channel: which promoted models.
     """
 
@@ -42,13 +42,12 @@ class Window:
     bookmakers: tuple[str, ...] = ()
     maximum_as_bound: bool = False
     allow_in_sample: bool = False
-    market: str = "match_result"
     channel: str = "stable"
 
 
 @dataclass(frozen=True, eq=False)
 class Assessment:
-    """``n`` events of a window, and everything computed of them.
+    """``n`` events of a window in one market, and everything computed of them.
 
     Attributes:
         facts: what was known.
@@ -70,35 +69,58 @@ class Assessment:
     evidence: Evidence
     rebuilt: bool
 
+    @property
+    def betting(self) -> BettingMarket:
+        """The market."""
+        return self.features.market.betting
 
-def assess(facts: FactsRepository, registry: Registry, window: Window) -> Assessment:
+
+def assess(
+    facts: FactsRepository,
+    registry: Registry,
+    window: Window,
+    market: BettingMarket = MATCH_RESULT,
+) -> Assessment:
     """Load what was known, build features, score, and find the best prices.
 
     Raises:
         NoModelBeforeError: every model has seen the day.
         ModelError: an artifact cannot be used.
     """
-    model = _model(registry, window, window.as_of)
+    model = _model(registry, window, market, window.as_of)
     known = _load(facts, window, _last_covered_day(model))
     rows = window_rows(known, window)
-    earliest = _earliest_cutoff(known, rows, window, model.manifest.spec)
+    earliest = _earliest_cutoff(known, rows, window, model.manifest.spec, market)
     if not model.in_sample and earliest // SECONDS_A_DAY <= model.checkpoint.through:
         # Prices from before the model's last day of training need a model from before them.
-        model = _model(registry, window, datetime.fromtimestamp(earliest, UTC))
+        model = _model(registry, window, market, datetime.fromtimestamp(earliest, UTC))
         known = _load(facts, window, _last_covered_day(model))
         rows = window_rows(known, window)
     spec, as_of = model.manifest.spec, _seconds(window.as_of)
     history, state = _past(facts, known, model, window, earliest)
-    features = build(history, known, rows, np.full(len(rows), as_of), spec, state)
+    moments = np.full(len(rows), as_of)
+    features = build(history, known, rows, moments, spec, state, market)
+    return judged(known, model, features, window, rebuilt=state is None)
+
+
+def judged(
+    facts: Facts, model: Model, features: Features, window: Window, *, rebuilt: bool = False
+) -> Assessment:
+    """Score features, and find and weigh the best prices.
+
+    Args:
+        facts: that the features were built of.
+        model: of the features' market.
+        features: of some events.
+        window: whose books count.
+        rebuilt: see `Assessment`.
+    """
     scores = model.scorer.score(features.matrix)
-    q = features.market.consensus
-    judgement = judge(q, scores.members, model.manifest)
-    offers = best_offers(features.market, known.books, window.bookmakers, window.maximum_as_bound)
+    judgement = judge(features.market.consensus, scores.members, model.manifest)
+    offers = best_offers(features.market, facts.books, window.bookmakers, window.maximum_as_bound)
     lead = features.matrix[:, column("lead_hours")].astype(np.float64)
     evidence = Evidence.of(judgement.pick, scores.members, features.market, offers, lead)
-    return Assessment(
-        known, model, features, scores, judgement, offers, evidence, rebuilt=state is None
-    )
+    return Assessment(facts, model, features, scores, judgement, offers, evidence, rebuilt)
 
 
 def window_rows(facts: Facts, window: Window) -> np.ndarray:
@@ -111,8 +133,8 @@ def window_rows(facts: Facts, window: Window) -> np.ndarray:
     return np.flatnonzero(inside)
 
 
-def _model(registry: Registry, window: Window, as_of: datetime) -> Model:
-    return registry.pick(window.market, window.channel, as_of, window.allow_in_sample)
+def _model(registry: Registry, window: Window, market: BettingMarket, as_of: datetime) -> Model:
+    return registry.pick(market.name, window.channel, as_of, window.allow_in_sample)
 
 
 def _load(facts: FactsRepository, window: Window, since: date | None) -> Facts:
@@ -127,10 +149,12 @@ def _last_covered_day(model: Model) -> date | None:
     return date(1970, 1, 1) + timedelta(days=model.checkpoint.through)
 
 
-def _earliest_cutoff(facts: Facts, rows: np.ndarray, window: Window, spec: FeatureSpec) -> int:
+def _earliest_cutoff(
+    facts: Facts, rows: np.ndarray, window: Window, spec: FeatureSpec, market: BettingMarket
+) -> int:
     """The oldest moment at which an event of the window is judged."""
     as_of = _seconds(window.as_of)
-    newest = market_view(facts, rows, np.full(len(rows), as_of), spec).newest
+    newest = market_view(facts, rows, np.full(len(rows), as_of), spec, market).newest
     return int(newest[newest >= 0].min(initial=as_of))
 
 

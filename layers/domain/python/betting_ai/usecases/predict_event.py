@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
-from betting_ai.domain.markets import OUTCOMES
+from betting_ai.domain.markets import BETTING_MARKETS
 from betting_ai.domain.slate import rfc3339
-from betting_ai.errors import NothingToDoError
+from betting_ai.errors import ModelMissingError, NothingToDoError
 from betting_ai.models.manifest import MEMBERS
 from betting_ai.models.registry import Registry
 from betting_ai.models.valuation import value
+from betting_ai.ports.repositories import FactsRepository
 from betting_ai.ports.unit_of_work import UnitOfWorkFactory
 from betting_ai.usecases.assess_events import Assessment, Window, assess
 from betting_ai.usecases.select_top3 import names_of, slug_of
@@ -64,6 +66,7 @@ class PredictEvent:
         window = replace(command.window, leagues=(league,))
         with self.units() as unit:
             assessment = assess(unit.facts, self.registry, window)
+            others = self._others(unit.facts, window)
         count = len(assessment.features.market)
         where = {slug_of(assessment, i): i for i in range(count)}
         if command.event_id not in where:
@@ -75,21 +78,49 @@ class PredictEvent:
         event = where[command.event_id]
         if assessment.features.market.newest[event] < 0:
             raise NothingToDoError(f"{command.event_id} has no usable price yet")
-        return EventPrediction(_describe(assessment, event, command))
+        league, home, away = names_of(assessment, event)
+        row = assessment.features.market.rows[event]
+        kickoff = datetime.fromtimestamp(int(assessment.facts.kickoff[row]), UTC)
+        return EventPrediction(
+            {
+                "event_id": command.event_id,
+                "event_name": f"{home} vs {away}",
+                "league": league,
+                "kickoff": rfc3339(kickoff),
+                "as_of": rfc3339(window.as_of),
+            }
+            | _describe(assessment, event)
+            | {
+                "other_markets": {
+                    other.betting.name: _describe(other, event)
+                    for other in others
+                    if other.features.market.newest[event] >= 0
+                }
+            }
+        )
+
+    def _others(self, facts: FactsRepository, window: Window) -> list[Assessment]:
+        """The same events in every other market that there is a model of."""
+        found = []
+        for market in BETTING_MARKETS[1:]:
+            with suppress(ModelMissingError):
+                found.append(assess(facts, self.registry, window, market))
+        return found
 
 
-def _describe(assessment: Assessment, event: int, command: PredictEventCommand) -> dict[str, Any]:
+def _describe(assessment: Assessment, event: int) -> dict[str, Any]:
+    """One market of an event."""
     market, offers = assessment.features.market, assessment.offers
     manifest = assessment.model.manifest
     worth = value(assessment.evidence, offers.price, manifest)
-    league, home, away = names_of(assessment, event)
     sources = dict(zip(MEMBERS, assessment.scores.members, strict=True))
+    outcomes = assessment.betting.outcomes
 
-    def triple(p: np.ndarray) -> dict[str, float | None]:
-        return {str(o): _number(p[event, k]) for k, o in enumerate(OUTCOMES)}
+    def each(p: np.ndarray) -> dict[str, float | None]:
+        return {str(o): _number(p[event, k]) for k, o in enumerate(outcomes)}
 
     best = {}
-    for k, outcome in enumerate(OUTCOMES):
+    for k, outcome in enumerate(outcomes):
         quote = offers.quote[event, k]
         best[str(outcome)] = {
             "bookmaker": assessment.facts.books[market.quote_book[quote]] if quote >= 0 else None,
@@ -101,22 +132,17 @@ def _describe(assessment: Assessment, event: int, command: PredictEventCommand) 
             "composite_score": _number(worth.composite[event, k]),
             "wait_value": _number(assessment.scores.wait[event, k]),
         }
-    row = market.rows[event]
     return {
-        "event_id": command.event_id,
-        "event_name": f"{home} vs {away}",
-        "league": league,
-        "kickoff": rfc3339(datetime.fromtimestamp(int(assessment.facts.kickoff[row]), UTC)),
-        "as_of": rfc3339(command.window.as_of),
         "prices_as_of": rfc3339(datetime.fromtimestamp(int(market.newest[event]), UTC)),
-        "pick_price": triple(assessment.judgement.pick),
-        "ensemble": triple(assessment.judgement.ensemble),
-        "market": triple(market.consensus),
-        "members": {name: triple(p) for name, p in sources.items()},
+        "pick_price": each(assessment.judgement.pick),
+        "ensemble": each(assessment.judgement.ensemble),
+        "market": each(market.consensus),
+        "members": {name: each(p) for name, p in sources.items()},
         "best_prices": best,
         "upper_bound": bool(offers.upper_bound[event]),
         "model": manifest.version,
         "trained_through": manifest.trained_through.isoformat(),
+        "may_give_picks": manifest.gate.open,
     }
 
 

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from betting_ai.domain.leagues import LEAGUES, SEASON_FILE_LEAGUES
+from betting_ai.domain.markets import MATCH_RESULT
 from betting_ai.errors import FeedError, InvalidInputError, NoModelBeforeError
 from betting_ai.features.checkpoint import Checkpoint
 from betting_ai.features.history import summarise
@@ -93,9 +94,10 @@ class PrepareData:
     def _models(self, window: Window) -> list[tuple[Manifest, bool]]:
         """Those that may answer, oldest first; one for prices a little older than the question."""
         choose = self.registry.choose
-        now = choose(window.market, window.channel, window.as_of, window.allow_in_sample)
+        market = MATCH_RESULT.name
+        now = choose(market, window.channel, window.as_of, window.allow_in_sample)
         try:
-            before = choose(window.market, window.channel, window.as_of - SNAPSHOT_AGE)
+            before = choose(market, window.channel, window.as_of - SNAPSHOT_AGE)
         except NoModelBeforeError:
             return [now]
         return [now] if before[0].version == now[0].version else [before, now]

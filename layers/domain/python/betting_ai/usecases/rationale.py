@@ -14,10 +14,10 @@ from typing import Any, Final
 import numpy as np
 
 from betting_ai.domain.books import book
-from betting_ai.domain.markets import OUTCOMES, Outcome
+from betting_ai.domain.markets import Outcome
 from betting_ai.domain.slate import Pick, Rationale, rfc3339
 from betting_ai.features.facts import Floats
-from betting_ai.features.spec import GROUPS, column
+from betting_ai.features.spec import GROUPS, column, consensus_columns
 from betting_ai.models.ensemble import judge
 from betting_ai.usecases.assess_events import Assessment
 
@@ -26,9 +26,6 @@ UNEXPLAINED: Final = Rationale("", (), {})
 MOST_REASONS: Final = 4
 LEAST_EFFECT: Final = 0.0005
 """A group that moves the probability by less than a twentieth of a point is not a reason."""
-
-_ANCHOR: Final = {"log_q_home", "log_q_draw", "log_q_away"}
-"""The consensus itself stays: every model stands on it."""
 
 
 def explain(assessment: Assessment, pick: Pick, event: int) -> Rationale:
@@ -40,7 +37,7 @@ def explain(assessment: Assessment, pick: Pick, event: int) -> Rationale:
         event: its row in the assessment.
     """
     candidate = pick.candidate
-    effects = group_effects(assessment, event, OUTCOMES.index(candidate.outcome))
+    effects = group_effects(assessment, event, candidate.market.outcomes.index(candidate.outcome))
     words = _Words.of(assessment, pick, event)
     ranked = sorted(effects.items(), key=lambda item: (-abs(item[1]), item[0]))
     reasons: list[str] = []
@@ -70,8 +67,9 @@ def group_effects(assessment: Assessment, event: int, outcome: int) -> dict[str,
     row = assessment.features.matrix[event]
     reference = np.array([np.nan if v is None else v for v in manifest.reference], dtype=np.float32)
     hidden = np.tile(row, (len(GROUPS) + 1, 1))
+    anchor = consensus_columns(assessment.betting)  # every model stands on it
     for i, names in enumerate(GROUPS.values(), start=1):
-        at = [column(name) for name in names if name not in _ANCHOR]
+        at = [k for name in names if not anchor.start <= (k := column(name)) < anchor.stop]
         hidden[i, at] = reference[at]
     q = np.tile(assessment.features.market.consensus[event], (len(hidden), 1))
     members = assessment.model.scorer.score(hidden).members
@@ -85,7 +83,7 @@ def _value_analysis(
     """The arithmetic, and what would cancel the pick; every number can be recomputed."""
     candidate = pick.candidate
     market, books = assessment.features.market, assessment.facts.books
-    k = OUTCOMES.index(candidate.outcome)
+    k = candidate.market.outcomes.index(candidate.outcome)
     its = np.flatnonzero((market.quote_event == event) & market.named)
     prices = {
         books[market.quote_book[i]]: {
@@ -124,7 +122,7 @@ def _lower(sentence: str) -> str:
     return sentence[0].lower() + sentence[1:] if first in _COMMON_WORDS else sentence
 
 
-_COMMON_WORDS: Final = {"Prices", "How", "Points", "Shots", "Days", "Matches"}
+_COMMON_WORDS: Final = {"Prices", "How", "Goal", "Points", "Shots", "Days", "Matches"}
 
 _TIMING: Final = {
     "none": "the price cannot be taken",
@@ -145,7 +143,7 @@ class _Words:
 
     @classmethod
     def of(cls, assessment: Assessment, pick: Pick, event: int) -> _Words:
-        k = OUTCOMES.index(pick.candidate.outcome)
+        k = assessment.betting.outcomes.index(pick.candidate.outcome)
         members = assessment.scores.members[:, event, k]
         row = assessment.features.matrix[event]
         return cls(pick, pick.candidate.home, pick.candidate.away, row, members)
@@ -156,7 +154,9 @@ class _Words:
     @property
     def subject(self) -> str:
         c = self.pick.candidate
-        return "the draw" if c.outcome is Outcome.DRAW else c.selection
+        if c.outcome in (Outcome.HOME, Outcome.AWAY):
+            return c.selection
+        return "the draw" if c.outcome is Outcome.DRAW else c.selection.lower()
 
     @property
     def book(self) -> str:
@@ -213,6 +213,13 @@ class _Words:
             f"{np.expm1(abs(gap)):.0%} in the odds; Elo difference {elo:+.0f} for {self.home}"
         )
 
+    def goal_lines(self) -> str | None:
+        """How far the goal markets are from the result's own prices."""
+        lean = self.get("implied_lean_home")
+        if np.isnan(lean):
+            return None
+        return f"Goal lines imply {np.expm1(lean):+.1%} for {self.home} beside the result's prices"
+
     def meetings(self) -> str | None:
         """Meetings of the last five years."""
         number = self.get("meetings")
@@ -228,7 +235,8 @@ class _Words:
 
 
 _SENTENCES: Final[dict[str, Callable[[_Words], str | None]]] = {
-    "market": lambda w: "How the books differ from each other, and what their goal lines imply",
+    "market": lambda w: "How the books differ from each other",
+    "goal_lines": _Words.goal_lines,
     "price_movement": lambda w: "Prices have moved since they were first seen",
     "form": lambda w: w.pair("Points a match over the last five", "points_5"),
     "past_prices": lambda w: w.pair(

@@ -10,9 +10,9 @@ from typing import Final
 
 import numpy as np
 
-from betting_ai.domain.events import event_slug
+from betting_ai.domain.events import event_id, event_slug
 from betting_ai.domain.leagues import LEAGUES
-from betting_ai.domain.markets import OUTCOMES, Market, Outcome
+from betting_ai.domain.markets import BETTING_MARKETS, Outcome
 from betting_ai.domain.odds import above_maximum, over_average
 from betting_ai.domain.slate import (
     Candidate,
@@ -26,13 +26,13 @@ from betting_ai.domain.slate import (
 )
 from betting_ai.domain.staking import ProposedBet, Stake, plan_stakes
 from betting_ai.domain.value import bet_until_price
-from betting_ai.errors import InvalidInputError, NothingToDoError
+from betting_ai.errors import InvalidInputError, ModelMissingError, NothingToDoError
 from betting_ai.features.facts import Bools, Floats
-from betting_ai.features.market import OLDEST_PRICE, per_event
+from betting_ai.features.market import OLDEST_PRICE, on_line, per_event
 from betting_ai.models.manifest import MEMBERS
 from betting_ai.models.registry import Registry
-from betting_ai.models.valuation import Valuation, value
-from betting_ai.ports.repositories import Prediction
+from betting_ai.models.valuation import value
+from betting_ai.ports.repositories import FactsRepository, Prediction
 from betting_ai.ports.unit_of_work import UnitOfWorkFactory
 from betting_ai.usecases.assess_events import Assessment, Window, assess
 from betting_ai.usecases.rationale import UNEXPLAINED, explain
@@ -82,33 +82,51 @@ class SelectTop3:
         """
         _check(command)
         with self.units() as unit:
-            assessment = assess(unit.facts, self.registry, command.window)
+            assessments = self._assess(unit.facts, command.window)
+            assessment = assessments[0]
             if not (len(assessment.facts) or unit.facts.seasons(command.window.as_of.date())):
                 raise NothingToDoError(
                     f"nothing is known of {command.window.as_of:%Y-%m-%d} or the season before it; "
                     "ingest the season's files first"
                 )
             before = unit.slates.recommended(command.window.as_of) if command.publish else {}
-            slate = choose(assessment, command, before)
+            slate = choose(assessments, command, before)
             if command.publish:
                 unit.slates.add(slate, predictions(assessment))
                 unit.commit()
         return slate
 
+    def _assess(self, facts: FactsRepository, window: Window) -> list[Assessment]:
+        """The match result, and every other market whose gate is open."""
+        found = [assess(facts, self.registry, window)]
+        for market in BETTING_MARKETS[1:]:
+            try:
+                manifest, _ = self.registry.choose(
+                    market.name, window.channel, window.as_of, window.allow_in_sample
+                )
+            except ModelMissingError:
+                continue
+            if manifest.gate.open:
+                found.append(assess(facts, self.registry, window, market))
+        return found
+
 
 def choose(
-    assessment: Assessment, command: SelectTop3Command, before: Mapping[str, Outcome] = _NOTHING
+    assessments: Sequence[Assessment],
+    command: SelectTop3Command,
+    before: Mapping[str, Outcome] = _NOTHING,
 ) -> Slate:
     """The slate of an assessed window.
 
     Args:
-        assessment: what is thought of the events.
+        assessments: what is thought of the events, one per market; the first is what the slate
+            counts events, prices and refusals by.
         command: criteria and bankroll.
         before: event slug -> selection that was recommended already.
     """
+    assessment = assessments[0]
     manifest, market = assessment.model.manifest, assessment.features.market
-    valuation = value(assessment.evidence, assessment.offers.price, manifest)
-    found = _candidates(assessment, valuation, command, before)
+    found = [c for each in assessments for c in _candidates(each, command, before)]
     chosen, stakes = _staked(found, command)
     return Slate(
         as_of=command.window.as_of,
@@ -118,7 +136,7 @@ def choose(
         risk_scale=manifest.risk,
         events_considered=len(market),
         events_priced=int((market.newest >= 0).sum()),
-        picks=_picks(assessment, command, chosen, stakes),
+        picks=_picks(assessments, command, chosen, stakes),
         near_misses=chosen.near_misses,
         data_sources=command.data_sources,
         model=manifest.version,
@@ -165,13 +183,12 @@ def _check(command: SelectTop3Command) -> None:
 
 
 def _candidates(
-    assessment: Assessment,
-    valuation: Valuation,
-    command: SelectTop3Command,
-    before: Mapping[str, Outcome],
+    assessment: Assessment, command: SelectTop3Command, before: Mapping[str, Outcome]
 ) -> list[Candidate]:
     """One candidate per selection that has a price to take."""
     market, offers = assessment.features.market, assessment.offers
+    valuation = value(assessment.evidence, offers.price, assessment.model.manifest)
+    outcomes = assessment.betting.outcomes
     books = assessment.facts.books
     found = []
     for event, k in np.argwhere(offers.quote >= 0).tolist():
@@ -180,7 +197,7 @@ def _candidates(
         quote = offers.quote[event, k]
         stamps, refusals = [], []
         quoted_at = datetime.fromtimestamp(int(market.quoted_at[quote]), UTC)
-        if before.get(slug, OUTCOMES[k]) != OUTCOMES[k]:
+        if before.get(slug, outcomes[k]) != outcomes[k]:
             refusals.append(Reason.ALREADY_RECOMMENDED)
         if assessment.model.manifest.market_only:
             stamps.append(Stamp.MARKET_ONLY)
@@ -201,7 +218,7 @@ def _candidates(
                 away=away,
                 league=LEAGUES[league].name if league in LEAGUES else league,
                 kickoff=_instant(assessment, event),
-                outcome=OUTCOMES[k],
+                outcome=outcomes[k],
                 bookmaker=books[market.quote_book[quote]],
                 price=_decimal(offers.price[event, k]),
                 quoted=_decimal(market.gross[quote, k]),
@@ -247,16 +264,18 @@ def _staked(
 
 
 def _picks(
-    assessment: Assessment,
+    assessments: Sequence[Assessment],
     command: SelectTop3Command,
     chosen: Selection,
     stakes: Sequence[Stake],
 ) -> tuple[Pick, ...]:
     """Limits and reasons for the chosen."""
-    where = {slug_of(assessment, i): i for i in range(len(assessment.features.market))}
+    by_market = {each.betting: each for each in assessments}
     picks: list[Pick] = []
     for candidate, stake in zip(chosen.picks, stakes, strict=True):
-        event, k = where[candidate.event_id], OUTCOMES.index(candidate.outcome)
+        assessment = by_market[candidate.market]
+        event = _event_of(assessment, candidate.event_id)
+        k = candidate.market.outcomes.index(candidate.outcome)
         pick = Pick(
             rank=len(picks) + 1,
             candidate=candidate,
@@ -264,7 +283,7 @@ def _picks(
             bet_until=_bet_until(assessment, command.criteria, event, k, candidate.price),
             expires_at=min(candidate.kickoff, candidate.prices_as_of + SNAPSHOT_AGE),
             model_version=assessment.model.manifest.version,
-            advice=_advice(assessment, event, candidate.outcome, float(candidate.price)),
+            advice=_advice(assessment, event, k, float(candidate.price)),
             rationale=UNEXPLAINED,
         )
         if command.explain:
@@ -288,11 +307,16 @@ def _bet_until(
     return price if lowest is None else lowest
 
 
-def _advice(assessment: Assessment, event: int, outcome: Outcome, price: float) -> str:
+def _event_of(assessment: Assessment, slug: str) -> int:
+    """Row of one of the assessed events."""
+    rows = assessment.features.market.rows
+    return int(np.flatnonzero(assessment.facts.event_id[rows] == event_id(slug))[0])
+
+
+def _advice(assessment: Assessment, event: int, k: int, price: float) -> str:
     """Deep RL's own decision: wait when waiting is worth more than betting now."""
     if assessment.offers.upper_bound[event]:
         return "none"
-    k = OUTCOMES.index(outcome)
     p = assessment.scores.members[MEMBERS.index("deep_rl"), event, k]
     wait = assessment.scores.wait[event, k]
     return "wait" if p * price - 1.0 < wait else "bet"
@@ -321,7 +345,8 @@ def _refused(assessment: Assessment) -> dict[Reason, int]:
 def _only_stale_prices(assessment: Assessment) -> Bools:
     """Which events have quotes, every one of them too old."""
     facts, market = assessment.facts, assessment.features.market
-    its = np.flatnonzero(facts.quote_market == Market.MATCH_RESULT)
+    its = np.flatnonzero(facts.quote_market == assessment.betting.kind)
+    its = on_line(facts, its, assessment.betting)
     newest = per_event(np.maximum, facts.quoted_at[its], facts.quote_event[its], len(facts), -1)
     quoted: Bools = (newest >= 0)[market.rows]
     fresh = np.isin(np.arange(len(market)), market.quote_event)

@@ -1,17 +1,24 @@
-"""Teams, the ingest log and the review queue in PostgreSQL."""
+"""Teams, the ingest log, the review queue and the models' record in PostgreSQL."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, fields
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection, RowMapping
 
-from betting_ai.adapters.sql.tables import IngestLogEntry, ReviewDoubt, Team, TeamAlias
+from betting_ai.adapters.sql.tables import (
+    IngestLogEntry,
+    ModelPerformance,
+    ReviewDoubt,
+    Team,
+    TeamAlias,
+)
 from betting_ai.errors import InvalidInputError
-from betting_ai.ports.repositories import IngestEntry, ReviewItem, StoredCounts
+from betting_ai.ports.repositories import IngestEntry, MemberFigures, ReviewItem, StoredCounts
 
 
 class SqlTeamRepository:
@@ -116,6 +123,37 @@ class SqlReviewQueue:
         )
         if closed.rowcount == 0:
             raise InvalidInputError(f"No doubt about {item.name!r} of {item.source} is open")
+
+
+class SqlModelRecord:
+    """`betting_ai.ports.repositories.ModelRecord` over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def put(self, figures: Sequence[MemberFigures]) -> None:
+        """Keep figures; those of the same model, member and window replace the earlier ones."""
+        for one in figures:
+            values = asdict(one)
+            kept = insert(ModelPerformance).values(values)
+            window = ("model_version", "member", "first_day", "last_day")
+            newer = {name: value for name, value in values.items() if name not in window}
+            self._connection.execute(
+                kept.on_conflict_do_update(
+                    index_elements=window, set_=newer | {"computed_at": sa.func.now()}
+                )
+            )
+
+    def latest(self, limit: int = 100) -> list[MemberFigures]:
+        """The newest windows first."""
+        table = ModelPerformance
+        columns = [getattr(table, f.name) for f in fields(MemberFigures)]
+        newest = (
+            sa.select(*columns)
+            .order_by(table.last_day.desc(), table.model_version, table.member)
+            .limit(limit)
+        )
+        return [MemberFigures(**row) for row in self._connection.execute(newest).mappings()]
 
 
 def add_alias(connection: Connection, source: str, country: str, alias: str, team: str) -> int:

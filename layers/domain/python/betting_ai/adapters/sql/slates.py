@@ -15,8 +15,9 @@ from sqlalchemy.engine import Connection
 
 from betting_ai.adapters.sql import tables
 from betting_ai.adapters.sql.reference import book_ids
+from betting_ai.adapters.sql.tables import LINE_UNITS
 from betting_ai.domain.events import event_id
-from betting_ai.domain.markets import OUTCOMES, Market, Outcome
+from betting_ai.domain.markets import BETTING_MARKETS, Outcome
 from betting_ai.domain.record import digest
 from betting_ai.domain.slate import Pick, Slate
 from betting_ai.ports.repositories import Prediction
@@ -41,7 +42,9 @@ class SqlSlateRepository:
     def recommended(self, as_of: datetime) -> dict[str, Outcome]:
         """What was recommended at or before ``as_of`` and stands: event slug -> selection."""
         standing = (
-            sa.select(tables.Event.slug, tables.Recommendation.selection)
+            sa.select(
+                tables.Event.slug, tables.Recommendation.market, tables.Recommendation.selection
+            )
             .join(tables.Recommendation, tables.Recommendation.event_id == tables.Event.id)
             .join(tables.Slate, tables.Slate.id == tables.Recommendation.slate_id)
             .where(
@@ -50,7 +53,8 @@ class SqlSlateRepository:
                 tables.Recommendation.status != _VOID,
             )
         )
-        return {slug: OUTCOMES[k] for slug, k in self._connection.execute(standing)}
+        outcomes = {(int(m.kind), k): o for m in BETTING_MARKETS for k, o in enumerate(m.outcomes)}
+        return {slug: outcomes[market, k] for slug, market, k in self._connection.execute(standing)}
 
     def add(self, slate: Slate, predictions: Sequence[Prediction]) -> None:
         """Publish a slate with the predictions behind it; the same slate changes nothing.
@@ -144,9 +148,9 @@ def _recommendation(slate_id: str, pick: Pick, books: dict[str, int]) -> dict[st
         "rank": pick.rank,
         "event_id": event_id(candidate.event_id),
         "book_id": books[candidate.bookmaker],
-        "market": int(Market.MATCH_RESULT),
-        "line": 0,
-        "selection": OUTCOMES.index(candidate.outcome),
+        "market": int(candidate.market.kind),
+        "line": int(candidate.market.line * LINE_UNITS),
+        "selection": candidate.market.outcomes.index(candidate.outcome),
         "price": candidate.price.quantize(_PRICE),
         "quoted_at": candidate.prices_as_of,
         "probability": candidate.f,

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection, Engine
 from betting_ai.adapters.sql.facts import SqlFactsRepository
 from betting_ai.adapters.sql.repositories import (
     SqlIngestLog,
+    SqlModelRecord,
     SqlReviewQueue,
     SqlTeamRepository,
 )
@@ -26,6 +27,7 @@ class SqlUnitOfWork:
     ingest_log: SqlIngestLog
     slates: SqlSlateRepository
     review: SqlReviewQueue
+    models: SqlModelRecord
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -37,6 +39,7 @@ class SqlUnitOfWork:
         self.ingest_log = SqlIngestLog(self.connection)
         self.slates = SqlSlateRepository(self.connection)
         self.review = SqlReviewQueue(self.connection)
+        self.models = SqlModelRecord(self.connection)
         return self
 
     def __exit__(

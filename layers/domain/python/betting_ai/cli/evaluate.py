@@ -1,0 +1,181 @@
+"""``evaluate``: the shipped models on season files that they have never seen."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from betting_ai.cli.context import (
+    UK,
+    AllowInSample,
+    Json,
+    Voice,
+    bookmaker_codes,
+    current_settings,
+    league_codes,
+)
+from betting_ai.cli.top3 import (
+    Bankroll,
+    Bookmakers,
+    Leagues,
+    MaxRisk,
+    MinConfidence,
+    MinEv,
+    Profile,
+    money,
+)
+from betting_ai.errors import InvalidInputError, NoModelBeforeError
+
+if TYPE_CHECKING:
+    from betting_ai.bootstrap import App
+    from betting_ai.cli.evaluate_view import Bars
+    from betting_ai.features.facts import Facts
+
+Since = Annotated[str, typer.Option("--from", help="First date of matches: 2024-07-01.")]
+Until = Annotated[str, typer.Option("--to", help="Last date of matches: 2025-06-30.")]
+
+
+def evaluate(
+    folder: Annotated[
+        Path, typer.Option("--folder", help="Season files: <season>/<division>.csv.")
+    ],
+    since: Since,
+    until: Until,
+    predictions: Annotated[
+        Path | None, typer.Option("--predictions", help="Write every match's probabilities here.")
+    ] = None,
+    picks: Annotated[
+        Path | None, typer.Option("--picks", help="Write every slate's picks here.")
+    ] = None,
+    leagues: Leagues = None,
+    bookmakers: Bookmakers = None,
+    market: Annotated[
+        str, typer.Option("--market", help="match_result or over_under_2_5.")
+    ] = "match_result",
+    bankroll: Bankroll = None,
+    profile: Profile = None,
+    min_ev: MinEv = None,
+    min_confidence: MinConfidence = None,
+    max_risk: MaxRisk = None,
+    allow_in_sample: AllowInSample = False,
+    record: Annotated[
+        bool, typer.Option("--record", help="Keep the figures in the database (model_performance).")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Score probabilities and picks on matches that the shipped models had not seen."""
+    from betting_ai.domain.markets import betting_market
+    from betting_ai.domain.slate import Criteria
+
+    settings = current_settings()
+    first, last = dates(since, until)
+    criteria = Criteria.of(profile or settings.profile).with_overrides(
+        min_confidence=min_confidence, min_expected_value=min_ev, max_risk=max_risk
+    )
+    asked = betting_market(market)
+    amount = settings.bankroll if bankroll is None else money(bankroll)
+    books = bookmaker_codes(bookmakers)
+    codes = league_codes(leagues) or ()
+    voice = Voice(as_json=as_json)
+
+    from betting_ai.backtest.evaluate import (
+        EvaluateCommand,
+        picks_csv,
+        predictions_csv,
+    )
+    from betting_ai.backtest.evaluate import evaluate as score
+    from betting_ai.backtest.replay import Replay
+    from betting_ai.bootstrap import build
+    from betting_ai.cli.evaluate_view import Bars, show_evaluation
+    from betting_ai.usecases.assess_events import Window
+
+    with build(settings) as app, Bars(quiet=voice.quiet) as bars:
+        facts = unseen(app, folder, first, last, bars, allow_in_sample=allow_in_sample)
+        window = Window(
+            as_of=datetime.combine(first, time(), UTC),
+            leagues=codes,
+            bookmakers=settings.bookmakers if books is None else books,
+            allow_in_sample=allow_in_sample,
+            channel=settings.channel,
+        )
+        replay = Replay(facts, app.registry, settings.channel, allow_in_sample)
+        command = EvaluateCommand(first, last, window, criteria, amount, asked)
+        report = score(replay, command, bars.slates)
+        if record:
+            from betting_ai.backtest.promotion import figures
+
+            with app.units() as unit:
+                unit.models.put(figures(report.numbers, settings.channel))
+                unit.commit()
+    if predictions is not None:
+        write_whole(predictions, predictions_csv(facts, report.predicted, asked))
+    if picks is not None:
+        write_whole(picks, picks_csv(facts, report.played.placed))
+    if as_json:
+        typer.echo(json.dumps(without_nan(report.numbers), ensure_ascii=False, allow_nan=False))
+    else:
+        show_evaluation(report.numbers)
+
+
+def dates(since: str, until: str) -> tuple[date, date]:
+    """The range asked for.
+
+    Raises:
+        InvalidInputError: not two dates in order.
+    """
+    try:
+        first, last = date.fromisoformat(since), date.fromisoformat(until)
+    except ValueError as error:
+        raise InvalidInputError(f"{error}; write --from 2024-07-01 --to 2025-06-30") from None
+    if last < first:
+        raise InvalidInputError(f"--to {last} lies before --from {first}")
+    return first, last
+
+
+def unseen(
+    app: App, folder: Path, first: date, last: date, bars: Bars, *, allow_in_sample: bool
+) -> Facts:
+    """The matches that a range of days needs: what came after the model for its first day.
+
+    The model brings its past along; where the folder's own earlier files are others than those it
+    was made of, all of them are read.
+    """
+    from betting_ai.adapters.feeds.football_data.seasons import season_of
+    from betting_ai.domain.markets import MATCH_RESULT
+    from betting_ai.usecases.select_top3 import SNAPSHOT_AGE
+
+    if not folder.is_dir():
+        raise InvalidInputError(f"there is no folder {folder}")
+    start = datetime.combine(first, time(12), UK)
+    end = season_of(last)
+    registry, channel = app.registry, app.settings.channel
+    try:  # prices may be a little older than the first match
+        manifest, in_sample = registry.choose(MATCH_RESULT.name, channel, start - SNAPSHOT_AGE)
+    except NoModelBeforeError:
+        manifest, in_sample = registry.choose(MATCH_RESULT.name, channel, start, allow_in_sample)
+    since = season_of(manifest.trained_through + timedelta(days=1))
+    payloads = registry.checkpoint(manifest).payloads
+    older = app.digests_in(folder, since)
+    known = all(payloads.get(name) == digest for name, digest in older.items())
+    whole = in_sample or not known
+    return app.matches_in(folder, None if whole else since, end, bars.read).facts
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    scratch = path.with_name(f".{path.name}.part")
+    scratch.write_text(text, encoding="utf-8", newline="")
+    scratch.replace(path)
+
+
+def without_nan(value: Any) -> Any:  # noqa: ANN401
+    """JSON has no NaN: an unknown number is null."""
+    if isinstance(value, dict):
+        return {name: without_nan(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(one) for one in value]
+    return None if isinstance(value, float) and value != value else value  # noqa: PLR0124
