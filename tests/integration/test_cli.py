@@ -29,7 +29,7 @@ from betting_ai.settings import load_settings
 from conftest import FOOTBALL
 
 OFFLINE = "http://127.0.0.1:9"
-SAMPLE_MORNING = "2023-09-16"
+SAMPLE_MORNING = "2023-10-08"
 UK = ZoneInfo("Europe/London")
 
 

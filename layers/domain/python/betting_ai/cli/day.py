@@ -22,7 +22,7 @@ from betting_ai.usecases.ingest_raw import STORED
 from betting_ai.usecases.prepare_data import PrepareDataCommand
 from betting_ai.usecases.select_top3 import SNAPSHOT_AGE
 
-SAMPLE_DAY: Final = date(2023, 9, 16)
+SAMPLE_DAY: Final = date(2023, 10, 8)
 """The day of the sample shown where there is nothing else: it has a pick even by `strict`."""
 
 SAMPLE_DAYS: Final = (date(2023, 8, 11), date(2024, 5, 26))
