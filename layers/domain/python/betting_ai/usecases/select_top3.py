@@ -28,7 +28,7 @@ from betting_ai.domain.staking import ProposedBet, Stake, plan_stakes
 from betting_ai.domain.value import bet_until_price
 from betting_ai.errors import InvalidInputError, ModelMissingError, NothingToDoError
 from betting_ai.features.facts import Bools, Floats
-from betting_ai.features.market import OLDEST_PRICE, on_line, per_event
+from betting_ai.features.market import OLDEST_PRICE, on_line
 from betting_ai.models.manifest import MEMBERS
 from betting_ai.models.registry import Registry
 from betting_ai.models.valuation import value
@@ -343,14 +343,17 @@ def _refused(assessment: Assessment) -> dict[Reason, int]:
 
 
 def _only_stale_prices(assessment: Assessment) -> Bools:
-    """Which events have quotes, every one of them too old."""
+    """Which events have quotes of the market, every one of them too old to be in its view."""
     facts, market = assessment.facts, assessment.features.market
-    its = np.flatnonzero(facts.quote_market == assessment.betting.kind)
-    its = on_line(facts, its, assessment.betting)
-    newest = per_event(np.maximum, facts.quoted_at[its], facts.quote_event[its], len(facts), -1)
-    quoted: Bools = (newest >= 0)[market.rows]
-    fresh = np.isin(np.arange(len(market)), market.quote_event)
-    return quoted & ~fresh
+    stale = np.zeros(len(market), dtype=np.bool_)
+    seen = np.isin(np.arange(len(market)), market.quote_event)
+    for event in np.flatnonzero(~seen).tolist():
+        row = market.rows[event]
+        first, last = np.searchsorted(facts.quote_event, [row, row + 1]).tolist()
+        quotes = np.arange(first, last)
+        quotes = quotes[facts.quote_market[first:last] == assessment.betting.kind]
+        stale[event] = len(on_line(facts, quotes, assessment.betting)) > 0
+    return stale
 
 
 def _slate_stamps(assessment: Assessment, command: SelectTop3Command) -> tuple[Stamp, ...]:
