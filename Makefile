@@ -9,6 +9,8 @@ VENV := .venv
 PEERS := .venv-peers
 BIN := $(VENV)/bin
 UV := VIRTUAL_ENV=$(VENV) $(BIN)/uv
+# Threads of XGBoost that wait for each other must not spin: on two cores that doubles the time.
+export OMP_WAIT_POLICY := PASSIVE
 # An empty cache folder in the environment would be taken for a real one.
 ifeq ($(strip $(UV_CACHE_DIR)),)
 unexport UV_CACHE_DIR
