@@ -10,8 +10,6 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from betting_ai.adapters.local.model_store import FolderModelStore
 from betting_ai.domain.markets import MATCH_RESULT, BettingMarket
 from betting_ai.errors import InvalidInputError
@@ -111,13 +109,3 @@ def _name(payloads: Mapping[str, str]) -> str:
         digest.update(path.read_bytes())
     digest.update(json.dumps(dict(payloads), sort_keys=True).encode())
     return digest.hexdigest()[:16]
-
-
-def season_bounds(first_season: int, last_season: int) -> tuple[date, date]:
-    """From 1 July of the first season to 30 June after the last."""
-    return date(first_season, 7, 1), date(last_season + 1, 6, 30)
-
-
-def last_played(facts: Facts) -> date:
-    """The newest date of a match."""
-    return date(1970, 1, 1) + timedelta(days=int(np.max(facts.day)))

@@ -20,6 +20,7 @@ from betting_ai.cli.top3 import (
     MinConfidence,
     MinEv,
     Profile,
+    criteria_of,
     money,
 )
 from betting_ai.errors import InvalidInputError
@@ -66,13 +67,9 @@ def backtest(  # noqa: PLR0915 - options, imports and one call
     as_json: Json = False,
 ) -> None:
     """Refit before every season, play every day, and say what it was worth (takes a while once)."""
-    from betting_ai.domain.slate import Criteria
-
     settings = current_settings()
     first, last = dates(since, until)
-    criteria = Criteria.of(profile or settings.profile).with_overrides(
-        min_confidence=min_confidence, min_expected_value=min_ev, max_risk=max_risk
-    )
+    criteria = criteria_of(profile or settings.profile, min_ev, min_confidence, max_risk)
     units = settings.bankroll if bankroll is None else money(bankroll)
     limit = None if max_stake is None else _limit(max_stake)
     books = bookmaker_codes(bookmakers)

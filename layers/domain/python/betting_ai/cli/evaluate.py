@@ -26,6 +26,7 @@ from betting_ai.cli.top3 import (
     MinConfidence,
     MinEv,
     Profile,
+    criteria_of,
     money,
 )
 from betting_ai.errors import InvalidInputError, NoModelBeforeError
@@ -69,13 +70,10 @@ def evaluate(
 ) -> None:
     """Score probabilities and picks on matches that the shipped models had not seen."""
     from betting_ai.domain.markets import betting_market
-    from betting_ai.domain.slate import Criteria
 
     settings = current_settings()
     first, last = dates(since, until)
-    criteria = Criteria.of(profile or settings.profile).with_overrides(
-        min_confidence=min_confidence, min_expected_value=min_ev, max_risk=max_risk
-    )
+    criteria = criteria_of(profile or settings.profile, min_ev, min_confidence, max_risk)
     asked = betting_market(market)
     amount = settings.bankroll if bankroll is None else money(bankroll)
     books = bookmaker_codes(bookmakers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal, InvalidOperation
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +21,9 @@ from betting_ai.cli.context import (
     league_codes,
 )
 from betting_ai.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from betting_ai.domain.slate import Criteria
 
 _LARGEST = Decimal(10) ** 12
 _PROFILES = "strict (the default) or value, which asks for less."
@@ -59,13 +62,9 @@ def top3_bets(
     as_json: Json = False,
 ) -> None:
     """The day's best value bets: at most three, with prices, stakes and reasons."""
-    from betting_ai.domain.slate import Criteria
-
     voice = Voice(as_json=as_json)
     settings = current_settings()
-    criteria = Criteria.of(profile or settings.profile).with_overrides(
-        min_confidence=min_confidence, min_expected_value=min_ev, max_risk=max_risk
-    )
+    criteria = criteria_of(profile or settings.profile, min_ev, min_confidence, max_risk)
     units = settings.bankroll if bankroll is None else money(bankroll)
     books = bookmaker_codes(bookmakers)
     question = Question(
@@ -90,6 +89,21 @@ def top3_bets(
         from betting_ai.cli.cards import show_slate
 
         show_slate(slate)
+
+
+def criteria_of(
+    profile: str, min_ev: float | None, min_confidence: float | None, max_risk: float | None
+) -> Criteria:
+    """The criteria of a profile, with single numbers replaced where an option gives one.
+
+    Raises:
+        InvalidInputError: no such profile, or a number that cannot be.
+    """
+    from betting_ai.domain.slate import Criteria
+
+    return Criteria.of(profile).with_overrides(
+        min_confidence=min_confidence, min_expected_value=min_ev, max_risk=max_risk
+    )
 
 
 def money(text: str) -> Decimal:
