@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -18,6 +18,7 @@ from betting_ai.domain.slate import (
     Slate,
     Stamp,
 )
+from betting_ai.models.frequency import Frequency
 from made_slates import CANDIDATE, made_pick, made_slate
 
 AS_OF = datetime(2025, 3, 15, 8, tzinfo=UTC)
@@ -203,3 +204,14 @@ def test_a_prediction_shows_every_source_and_price(capsys: pytest.CaptureFixture
     assert text.lower().count("upper bound") == 1
     for words in ("Over and under 2.5 goals", "58.1%", "41.9%", "gives no picks"):
         assert words in text
+
+
+def test_an_empty_slate_says_how_often_there_is_something(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told = Frequency(date(2019, 7, 1), date(2025, 6, 30), (), {"strict": 5.6, "value": 29.9})
+    show_slate(replace(SLATE, picks=()), told)
+    text = words_of(capsys.readouterr().out)
+    assert "strict 5.6, value 29.9 picks a month, 2019-07-01 to 2025-06-30" in text
+    show_slate(SLATE, told)
+    assert "picks a month" not in capsys.readouterr().out

@@ -22,6 +22,8 @@ from betting_ai.adapters.sql.health import DatabaseHealth, examine
 from betting_ai.adapters.sql.unit_of_work import unit_of_work_factory
 from betting_ai.clock import Clock, SystemClock
 from betting_ai.domain.leagues import LEAGUES
+from betting_ai.errors import ModelMissingError
+from betting_ai.models.frequency import BACKTEST, Frequency
 from betting_ai.models.registry import Registry
 from betting_ai.ports.feeds import Feed
 from betting_ai.ports.unit_of_work import UnitOfWorkFactory
@@ -86,6 +88,20 @@ class App:
     def predict_event(self) -> PredictEvent:
         """Predicts one event."""
         return PredictEvent(self.units, self.registry)
+
+    @property
+    def frequency(self) -> Frequency | None:
+        """Picks a month in the last backtest: the user's own, else the one the models came with.
+
+        Raises:
+            ModelError: what is kept of it cannot be read.
+        """
+        for root in (self.settings.home / "backtest", self.settings.models):
+            try:
+                return Frequency.from_json(FolderModelStore(root).read(BACKTEST))
+            except ModelMissingError:
+                continue
+        return None
 
     @property
     def sample(self) -> Feed:

@@ -110,3 +110,27 @@ class DatabaseUnavailableError(DomainError):
     """The database cannot be reached or started."""
 
     code = "database_unavailable"
+
+
+class VenueError(DomainError):
+    """A venue did not do what was asked."""
+
+    code = "venue_failed"
+
+
+class VenueOfflineError(VenueError):
+    """The call surely did not arrive, or was turned away before anything happened."""
+
+    code = "venue_offline"
+
+
+class VenueUnknownError(VenueError):
+    """A bet was sent, and whether it was taken is not known; only asking can tell."""
+
+    code = "venue_unknown"
+
+
+class VenueAnswerError(VenueError):
+    """The venue's answer cannot be understood."""
+
+    code = "venue_answer"

@@ -89,6 +89,7 @@ def backtest(  # noqa: PLR0915 - options, imports and one call
     from betting_ai.backtest.walk_forward import CHANNEL, WalkForward, make_vintages
     from betting_ai.bootstrap import build
     from betting_ai.cli.evaluate_view import Bars, show_backtest
+    from betting_ai.models.frequency import BACKTEST, Frequency
     from betting_ai.models.registry import Registry
     from betting_ai.training.fit import FolderFits
     from betting_ai.training.train import SETTINGS_TRIED
@@ -125,6 +126,10 @@ def backtest(  # noqa: PLR0915 - options, imports and one call
             from betting_ai.backtest.labels import compare_labels as compare
 
             numbers["labels"] = compare(facts, plan, fits, bars.step)
+    frequency = Frequency(
+        first, last, codes, {name: each["a_month"] for name, each in numbers["profiles"].items()}
+    )
+    write_whole(home / BACKTEST, frequency.to_json())
     if page is not None:
         from betting_ai.backtest.report import page as written
 

@@ -27,6 +27,7 @@ from betting_ai.domain.slate import (
     Slate,
     Stamp,
 )
+from betting_ai.models.frequency import Frequency
 
 _WIDEST: Final = 100
 _BAR: Final = 20
@@ -63,13 +64,13 @@ _REASONS: Final = {
 }
 
 
-def show_slate(slate: Slate) -> None:
-    """Print a slate."""
+def show_slate(slate: Slate, frequency: Frequency | None = None) -> None:
+    """Print a slate; an empty one also says how often there is something."""
     console = _console()
     for part in (
         _header(slate),
         *(_card(pick, slate) for pick in slate.picks),
-        *([] if slate.picks else [_no_bet(slate)]),
+        *([] if slate.picks else [_no_bet(slate, frequency)]),
         *_near_misses(slate),
         _reading(slate),
     ):
@@ -250,7 +251,7 @@ def _models(c: Candidate) -> str:
     return f"{', '.join(shown)}; all four pooled, to predict the result, {_percent(c.p)}"
 
 
-def _no_bet(slate: Slate) -> RenderableType:
+def _no_bet(slate: Slate, frequency: Frequency | None) -> RenderableType:
     if not slate.events_considered:
         text = "No match kicks off in this window, so there is nothing to bet on."
     elif not slate.events_priced:
@@ -262,6 +263,8 @@ def _no_bet(slate: Slate) -> RenderableType:
             f"No bet today: none of {slate.events_priced} priced matches is worth its price by "
             "these criteria. Most days are like this, and passing costs nothing."
         )
+        if frequency:
+            text += f" Last backtest: {frequency}."
     return Padding(Text(text, style="bold"), (1, 0))
 
 

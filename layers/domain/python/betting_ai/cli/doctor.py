@@ -51,6 +51,7 @@ def _examine(app: App) -> dict[str, Any]:
         "settings": _settings(app),
         "database": database,
         "models": models,
+        "last_backtest": _frequency(app, problems),
         "disk_free_bytes": free,
     }
 
@@ -119,6 +120,15 @@ def _model(
     return told | {"ok": True, "files": len(manifest.files)}
 
 
+def _frequency(app: App, problems: list[str]) -> dict[str, Any] | None:
+    try:
+        frequency = app.frequency
+    except DomainError as error:
+        problems.append(str(error))
+        return None
+    return None if frequency is None else asdict(frequency) | {"told": str(frequency)}
+
+
 def _settings(app: App) -> dict[str, Any]:
     """As they are in effect; an address with a password is only said to be there."""
     settings = app.settings
@@ -182,6 +192,8 @@ def _lines(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         gate = "gives picks" if model.get("gate", {}).get("open") else "predicts only"
         name = f"{model['market'].replace('_', ' ')} {model['version']}"
         lines.append((name, f"{promoted}; {through}; {gate}; {state}"))
+    if report["last_backtest"]:
+        lines.append(("last backtest", report["last_backtest"]["told"]))
     lines.append(("free disk", f"{report['disk_free_bytes'] / 1e9:,.1f} GB"))
     return lines
 

@@ -88,7 +88,7 @@ def top3_bets(
     else:
         from betting_ai.cli.cards import show_slate
 
-        show_slate(slate)
+        show_slate(slate, day.app.frequency)
 
 
 def criteria_of(
