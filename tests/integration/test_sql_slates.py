@@ -24,7 +24,7 @@ from betting_ai.ports.repositories import Prediction
 from integration.generated_facts import generated_facts
 from made_slates import CANDIDATE, made_pick, made_slate
 
-NOON = datetime(2025, 3, 15, 12, 0, 0, 250_000, tzinfo=UTC)
+NOON = datetime(2024, 6, 20, 12, 0, 0, 250_000, tzinfo=UTC)  # before every kick-off
 RATIONALE = Rationale("Underpriced.", ("Books disagree.",), {"fair_odds": 2.168, "tiny": 1e-06})
 
 
@@ -180,7 +180,7 @@ def test_the_same_slate_changes_nothing(engine: Engine, events: list[str]) -> No
 def test_nothing_is_published_before_the_commit(engine: Engine, events: list[str]) -> None:
     with SqlUnitOfWork(engine) as unit:
         unit.slates.add(slate(pick(events[0])), [Prediction(events[0], "market", (0.5, 0.3, 0.2))])
-        assert set(unit.slates.recommended(NOON)) == {events[0]}
+        assert set(unit.slates.taken(NOON, "live")) == {events[0]}
     assert [rows(engine, t) for t in ("slates", "recommendations", "predictions")] == [[], [], []]
 
 
@@ -193,9 +193,9 @@ def test_an_event_was_recommended_from_its_slate_on(engine: Engine, events: list
             sa.text("UPDATE recommendations SET status = 'won', settled_at = now() WHERE rank = 1")
         )
     with SqlUnitOfWork(engine) as unit:
-        assert unit.slates.recommended(NOON - timedelta(seconds=1)) == {}
-        assert set(unit.slates.recommended(NOON)) == {events[0]}
-        assert set(unit.slates.recommended(tomorrow)) == {events[0], events[1]}
+        assert unit.slates.taken(NOON - timedelta(seconds=1), "live") == {}
+        assert set(unit.slates.taken(NOON, "live")) == {events[0]}
+        assert set(unit.slates.taken(tomorrow, "live")) == {events[0], events[1]}
 
 
 def test_a_pick_on_the_same_event_replaces_the_one_that_stands(
@@ -208,11 +208,11 @@ def test_a_pick_on_the_same_event_replaces_the_one_that_stands(
     assert sorted((row["status"], row["settled_at"] is None) for row in told) == [
         ("pending", True),
         ("pending", True),
-        ("void", False),
+        ("replaced", False),
     ]
     with SqlUnitOfWork(engine) as unit:
-        assert set(unit.slates.recommended(later)) == {events[0], events[1]}
-        assert unit.slates.recommended(NOON) == {}
+        assert set(unit.slates.taken(later, "live")) == {events[0], events[1]}
+        assert unit.slates.taken(NOON, "live") == {}
 
 
 def test_a_replay_recommends_nothing(engine: Engine, events: list[str]) -> None:
@@ -221,7 +221,7 @@ def test_a_replay_recommends_nothing(engine: Engine, events: list[str]) -> None:
         connection.execute(sa.text("SET LOCAL betting_ai.maintenance = 'on'"))
         connection.execute(sa.text("UPDATE slates SET mode = 'replay'"))
     with SqlUnitOfWork(engine) as unit:
-        assert unit.slates.recommended(NOON) == {}
+        assert unit.slates.taken(NOON, "live") == {}
 
 
 def test_predictions_are_kept_once_those_given(engine: Engine, events: list[str]) -> None:
@@ -275,7 +275,7 @@ def test_the_same_slate_twice_at_the_same_time_is_one(engine: Engine, events: li
 
 def test_the_chain_goes_by_order_not_by_the_clock(engine: Engine, events: list[str]) -> None:
     with SqlUnitOfWork(engine) as early:
-        assert early.slates.recommended(NOON) == {}  # its transaction begins here
+        assert early.slates.taken(NOON, "live") == {}  # its transaction begins here
         publish(engine, slate(pick(events[0])))
         early.slates.add(slate(pick(events[1])), [])
         early.commit()

@@ -21,7 +21,7 @@ from betting_ai.errors import InvalidInputError, NoModelBeforeError, NothingToDo
 from betting_ai.features.facts import Facts
 from betting_ai.models.manifest import MEMBERS
 from betting_ai.models.registry import Registry
-from betting_ai.ports.repositories import Prediction
+from betting_ai.ports.repositories import Prediction, Taken
 from betting_ai.ports.unit_of_work import UnitOfWorkFactory
 from betting_ai.usecases.assess_events import Window, assess
 from betting_ai.usecases.select_top3 import (
@@ -43,14 +43,14 @@ MATCH_DAY = datetime(2022, 9, 10, 8, tzinfo=UTC)
 class Slates:
     """The record of one unit of work."""
 
-    def __init__(self, before: dict[str, Outcome]) -> None:
+    def __init__(self, before: dict[str, Taken]) -> None:
         self.before = before
         self.added: list[tuple[Slate, list[Prediction]]] = []
 
-    def recommended(self, as_of: datetime) -> dict[str, Outcome]:
+    def taken(self, as_of: datetime, mode: str) -> dict[str, Taken]:
         return self.before
 
-    def add(self, slate: Slate, said: list[Prediction]) -> None:
+    def add(self, slate: Slate, said: list[Prediction], mode: str) -> None:
         self.added.append((slate, said))
 
 
@@ -73,7 +73,7 @@ class Unit:
         self.committed = True
 
 
-def unit(facts: Facts | None = None, before: dict[str, Outcome] | None = None) -> Unit:
+def unit(facts: Facts | None = None, before: dict[str, Taken] | None = None) -> Unit:
     return Unit(ArrayFacts(league() if facts is None else facts), Slates(before or {}))
 
 
@@ -247,13 +247,31 @@ def test_another_selection_of_an_event_recommended_before_is_refused() -> None:
     other = Outcome.DRAW if best.outcome is not Outcome.DRAW else Outcome.HOME
     asked = command()
     assessment = assess(unit().facts, MODEL, asked.window)
-    again = choose([assessment], asked, {best.event_id: best.outcome})
+    taken = Taken(best.outcome, best.kickoff, Decimal("1.00"))
+    again = choose([assessment], asked, {best.event_id: taken})
     assert again.picks[0].candidate.event_id == best.event_id
-    refused = choose([assessment], asked, {best.event_id: other})
+    refused = choose([assessment], asked, {best.event_id: replace(taken, outcome=other)})
     assert all(
         pick.candidate.event_id != best.event_id or pick.candidate.outcome is other
         for pick in refused.picks
     )
+    bet = choose([assessment], asked, {best.event_id: replace(taken, bet=True)})
+    assert best.event_id not in {pick.candidate.event_id for pick in bet.picks}
+
+
+def test_what_is_open_uses_up_the_days_cap() -> None:
+    asked = command()
+    assessment = assess(unit().facts, MODEL, asked.window)
+    free = choose([assessment], asked)
+    first = free.picks[0].candidate
+    cap = asked.bankroll / 10
+    open_ = Taken(first.outcome, first.kickoff, cap - 2)
+    slate_ = choose([assessment], asked, {"e0-another-event": open_})
+    assert 0 < sum(pick.stake for pick in slate_.picks) <= 2 < sum(p.stake for p in free.picks)
+    later = replace(open_, kickoff=first.kickoff + timedelta(days=3))
+    assert choose([assessment], asked, {"e0-another-event": later}).picks == free.picks
+    replaced = choose([assessment], asked, {first.event_id: open_})
+    assert replaced.picks == free.picks  # what a pick replaces is not at risk beside it
 
 
 def test_prices_older_than_a_hundred_hours_are_stale() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import ROUND_DOWN, Decimal
-from typing import Any, Final
+from decimal import Decimal
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from betting_ai.backtest.measures import PickTable
 from betting_ai.backtest.replay import SlateDay
 from betting_ai.domain.events import event_id
 from betting_ai.domain.markets import MATCH_RESULT, BettingMarket
-from betting_ai.domain.settlement import winners
+from betting_ai.domain.settlement import Settled, profit, winners
 from betting_ai.domain.slate import Criteria, Pick
 from betting_ai.domain.value import clv
 from betting_ai.errors import InvalidInputError
@@ -22,8 +22,6 @@ from betting_ai.features.facts import MISSING, Facts, Floats, Ints
 from betting_ai.features.market import closing_consensus, closing_quotes
 from betting_ai.usecases.assess_events import Assessment
 from betting_ai.usecases.select_top3 import SelectTop3Command, choose
-
-CENT: Final = Decimal("0.01")
 
 
 @dataclass(frozen=True)
@@ -211,7 +209,7 @@ def _place(
     winner = int(yardstick.winner[row])
     if taken is None or winner < 0:
         stake = Decimal(0)
-    gain = stake * (Decimal(repr(round(taken or 1.0, 4))) - 1) if winner == k else -stake
+    price = Decimal(repr(round(taken or 1.0, 4)))
     return Placed(
         day=day.day,
         pick=pick,
@@ -220,7 +218,7 @@ def _place(
         k=k,
         taken=taken,
         stake=stake,
-        profit=gain.quantize(CENT, ROUND_DOWN),
+        profit=profit(Settled.WON if winner == k else Settled.LOST, stake, price),
         bankroll=money,
     )
 

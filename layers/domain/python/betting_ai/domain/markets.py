@@ -30,6 +30,13 @@ class Outcome(StrEnum):
 OUTCOMES: Final = (Outcome.HOME, Outcome.DRAW, Outcome.AWAY)
 """The order of the last axis of every array of match-result prices and probabilities."""
 
+SELECTIONS: Final = {
+    Market.MATCH_RESULT: OUTCOMES,
+    Market.TOTALS: (Outcome.OVER, Outcome.UNDER),
+    Market.HANDICAP: (Outcome.HOME, Outcome.AWAY),
+}
+"""The selections of each kind of market, in the order of their stored numbers."""
+
 
 @dataclass(frozen=True)
 class BettingMarket:

@@ -38,6 +38,24 @@ def digest(entry: Mapping[str, Any], previous: str = "") -> str:
     return hashlib.sha256((canonical(entry) + previous).encode()).hexdigest()
 
 
+def broken(
+    entry: Mapping[str, Any], previous: str | None, link: str, before: str | None
+) -> str | None:
+    """What is wrong with one link of a chain; None where it holds.
+
+    Args:
+        entry: what the link's hash should be made of.
+        previous: the hash that the link names as the one before it.
+        link: its own hash.
+        before: the hash of the link that does come before it; None for the first.
+    """
+    if previous != before:
+        return "it does not follow the entry before it: one is missing, or was slipped in"
+    if digest(entry, previous or "") != link:
+        return "what it says is not what was published"
+    return None
+
+
 def _as_text(value: object) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()

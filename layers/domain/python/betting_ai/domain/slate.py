@@ -429,6 +429,7 @@ class Slate:
         trained_through: last day the model was trained on.
         stamps: caveats on the whole slate.
         refused: how many prices or events were not judged at all, by reason.
+        inputs: digests of the models, features and prices it was made of.
     """
 
     as_of: datetime
@@ -445,6 +446,7 @@ class Slate:
     trained_through: str | None
     stamps: tuple[Stamp, ...] = ()
     refused: Mapping[Reason, int] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-ready data."""
@@ -463,6 +465,7 @@ class Slate:
             "trained_through": self.trained_through,
             "stamps": [str(stamp) for stamp in self.stamps],
             "refused": {str(reason): count for reason, count in self.refused.items()},
+            "inputs": dict(self.inputs),
         }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Protocol
 
 from betting_ai.domain.markets import Outcome
@@ -23,12 +24,14 @@ class FactsQuery:
         since: only events on or after this date (their own date); None for all.
         kickoff_before: only events that kick off before this instant; None for all.
         leagues: league codes; None for all.
+        events: slugs; None for all.
     """
 
     as_of: datetime
     since: date | None = None
     kickoff_before: datetime | None = None
     leagues: tuple[str, ...] | None = None
+    events: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -72,17 +75,39 @@ class FactsRepository(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Taken:
+    """What is recommended, or bet, on an event already.
+
+    Attributes:
+        outcome: the selection.
+        kickoff: aware instant.
+        stake: money at risk.
+        bet: it is a bet, which no slate can replace.
+    """
+
+    outcome: Outcome
+    kickoff: datetime
+    stake: Decimal
+    bet: bool = False
+
+
 class SlateRepository(Protocol):
     """Published slates; append-only."""
 
-    def recommended(self, as_of: datetime) -> dict[str, Outcome]:
-        """What was recommended at or before ``as_of`` and stands: event slug -> selection."""
+    def taken(self, as_of: datetime, mode: str) -> dict[str, Taken]:
+        """What stood at ``as_of``, of slates of a mode and of all bets: event slug -> what."""
         ...
 
-    def add(self, slate: Slate, predictions: Sequence[Prediction]) -> None:
+    def add(self, slate: Slate, predictions: Sequence[Prediction], mode: str) -> None:
         """Publish a slate with the predictions behind it; the same slate changes nothing.
 
-        A pick on an event that a standing recommendation is on replaces that one, which is void.
+        A pick on an event that a standing recommendation is on replaces that one.
+
+        Args:
+            slate: its events are stored.
+            predictions: of stored events; those with NaN are answers that were not given.
+            mode: ``"live"`` or ``"replay"``.
         """
         ...
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self
 
+from betting_ai.ports.bets import BetRepository
+from betting_ai.ports.record import RecordRepository
 from betting_ai.ports.repositories import (
     FactsRepository,
     IngestLog,
@@ -36,6 +38,12 @@ class UnitOfWork(Protocol):
 
     @property
     def models(self) -> ModelRecord: ...  # noqa: D102
+
+    @property
+    def record(self) -> RecordRepository: ...  # noqa: D102
+
+    @property
+    def bets(self) -> BetRepository: ...  # noqa: D102
 
     def __enter__(self) -> Self: ...
 

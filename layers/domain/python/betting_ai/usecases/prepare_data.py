@@ -142,7 +142,7 @@ def _losses(entries: Sequence[IngestEntry]) -> tuple[list[str], list[str]]:
         if entry.stored.conflicting:
             differing.append(
                 f"{entry.name}: {entry.stored.conflicting} facts differ from what is stored, "
-                "which stays (another BETTING_AI_HOME starts afresh)"
+                "which stays; `settle` goes by the last word on a result"
             )
     return rows, differing
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from betting_ai.domain.events import event_id, event_slug
 from betting_ai.domain.leagues import LEAGUES
-from betting_ai.domain.markets import BETTING_MARKETS, Outcome
+from betting_ai.domain.markets import BETTING_MARKETS
 from betting_ai.domain.odds import above_maximum, over_average
 from betting_ai.domain.slate import (
     Candidate,
@@ -24,7 +24,7 @@ from betting_ai.domain.slate import (
     Stamp,
     select,
 )
-from betting_ai.domain.staking import ProposedBet, Stake, plan_stakes
+from betting_ai.domain.staking import Exposure, ProposedBet, Stake, plan_stakes
 from betting_ai.domain.value import bet_until_price
 from betting_ai.errors import InvalidInputError, ModelMissingError, NothingToDoError
 from betting_ai.features.facts import Bools, Floats
@@ -32,12 +32,16 @@ from betting_ai.features.market import OLDEST_PRICE, on_line
 from betting_ai.models.manifest import MEMBERS
 from betting_ai.models.registry import Registry
 from betting_ai.models.valuation import value
-from betting_ai.ports.repositories import FactsRepository, Prediction
+from betting_ai.ports.repositories import FactsRepository, Prediction, Taken
 from betting_ai.ports.unit_of_work import UnitOfWorkFactory
 from betting_ai.usecases.assess_events import Assessment, Window, assess
+from betting_ai.usecases.fingerprint import fingerprints
 from betting_ai.usecases.rationale import UNEXPLAINED, explain
 
-_NOTHING: Final[Mapping[str, Outcome]] = {}
+_NOTHING: Final[Mapping[str, Taken]] = {}
+
+LIVE: Final = "live"
+REPLAY: Final = "replay"
 
 SNAPSHOT_AGE: Final = timedelta(seconds=OLDEST_PRICE)
 """A price from a snapshot feed (season files, fixtures) older than this is stale."""
@@ -53,7 +57,8 @@ class SelectTop3Command:
         bankroll: above 0.
         data_sources: where the facts came from, as shown on the slate.
         publish: store the slate; on an event recommended before, only the same selection may be
-            recommended again, and replaces the earlier recommendation.
+            recommended again, and replaces the earlier recommendation; what is open uses up caps.
+        mode: of a published slate, ``"live"`` or ``"replay"``.
         explain: give reasons in words (a backtest does without).
     """
 
@@ -62,6 +67,7 @@ class SelectTop3Command:
     bankroll: Decimal
     data_sources: tuple[str, ...] = ()
     publish: bool = False
+    mode: str = LIVE
     explain: bool = True
 
 
@@ -89,10 +95,12 @@ class SelectTop3:
                     f"nothing is known of {command.window.as_of:%Y-%m-%d} or the season before it; "
                     "ingest the season's files first"
                 )
-            before = unit.slates.recommended(command.window.as_of) if command.publish else {}
-            slate = choose(assessments, command, before)
+            taken = _NOTHING
             if command.publish:
-                unit.slates.add(slate, predictions(assessment))
+                taken = unit.slates.taken(command.window.as_of, command.mode)
+            slate = choose(assessments, command, taken)
+            if command.publish:
+                unit.slates.add(slate, predictions(assessment), command.mode)
                 unit.commit()
         return slate
 
@@ -114,7 +122,7 @@ class SelectTop3:
 def choose(
     assessments: Sequence[Assessment],
     command: SelectTop3Command,
-    before: Mapping[str, Outcome] = _NOTHING,
+    taken: Mapping[str, Taken] = _NOTHING,
 ) -> Slate:
     """The slate of an assessed window.
 
@@ -122,12 +130,12 @@ def choose(
         assessments: what is thought of the events, one per market; the first is what the slate
             counts events, prices and refusals by.
         command: criteria and bankroll.
-        before: event slug -> selection that was recommended already.
+        taken: event slug -> what is recommended or bet already.
     """
     assessment = assessments[0]
     manifest, market = assessment.model.manifest, assessment.features.market
-    found = [c for each in assessments for c in _candidates(each, command, before)]
-    chosen, stakes = _staked(found, command)
+    found = [c for each in assessments for c in _candidates(each, command, taken)]
+    chosen, stakes = _staked(found, command, taken)
     return Slate(
         as_of=command.window.as_of,
         window_hours=command.window.hours,
@@ -143,6 +151,7 @@ def choose(
         trained_through=manifest.trained_through.isoformat(),
         stamps=_slate_stamps(assessment, command),
         refused=_refused(assessment),
+        inputs=fingerprints(assessments) if command.explain else {},
     )
 
 
@@ -183,7 +192,7 @@ def _check(command: SelectTop3Command) -> None:
 
 
 def _candidates(
-    assessment: Assessment, command: SelectTop3Command, before: Mapping[str, Outcome]
+    assessment: Assessment, command: SelectTop3Command, taken: Mapping[str, Taken]
 ) -> list[Candidate]:
     """One candidate per selection that has a price to take."""
     market, offers = assessment.features.market, assessment.offers
@@ -197,7 +206,7 @@ def _candidates(
         quote = offers.quote[event, k]
         stamps, refusals = [], []
         quoted_at = datetime.fromtimestamp(int(market.quoted_at[quote]), UTC)
-        if before.get(slug, outcomes[k]) != outcomes[k]:
+        if slug in taken and (taken[slug].bet or taken[slug].outcome is not outcomes[k]):
             refusals.append(Reason.ALREADY_RECOMMENDED)
         if assessment.model.manifest.market_only:
             stamps.append(Stamp.MARKET_ONLY)
@@ -241,7 +250,7 @@ def _candidates(
 
 
 def _staked(
-    found: Sequence[Candidate], command: SelectTop3Command
+    found: Sequence[Candidate], command: SelectTop3Command, taken: Mapping[str, Taken]
 ) -> tuple[Selection, tuple[Stake, ...]]:
     """The chosen and their stakes; one that gets no stake makes room for the next."""
     while True:
@@ -249,6 +258,7 @@ def _staked(
         plan = plan_stakes(
             [ProposedBet(c.event_id, c.price, c.ev, c.ev_se) for c in chosen.picks],
             command.bankroll,
+            _exposure(chosen, command, taken),
         )
         without = {
             id(candidate): stake.reason
@@ -261,6 +271,18 @@ def _staked(
             replace(c, refusals=(*c.refusals, without[id(c)])) if id(c) in without else c
             for c in found
         ]
+
+
+def _exposure(
+    chosen: Selection, command: SelectTop3Command, taken: Mapping[str, Taken]
+) -> Exposure:
+    """What is open on the window's events, but for what the chosen replace."""
+    replaced = {c.event_id for c in chosen.picks}
+    end = command.window.as_of + timedelta(hours=command.window.hours)
+    at_risk = {
+        slug: one.stake for slug, one in taken.items() if one.kickoff < end and slug not in replaced
+    }
+    return Exposure(sum(at_risk.values(), Decimal(0)), at_risk)
 
 
 def _picks(
@@ -359,7 +381,7 @@ def _only_stale_prices(assessment: Assessment) -> Bools:
 def _slate_stamps(assessment: Assessment, command: SelectTop3Command) -> tuple[Stamp, ...]:
     manifest = assessment.model.manifest
     stamps = []
-    if not command.publish:
+    if not (command.publish and command.mode == LIVE):
         stamps.append(Stamp.RECONSTRUCTED)
     if assessment.model.in_sample:
         stamps.append(Stamp.IN_SAMPLE)

@@ -57,6 +57,23 @@ FROM played JOIN leagues ON leagues.id = played.league_id, LATERAL (
 """)
 
 
+# A source that tells a result otherwise than it did before corrects it. The first result stays (it
+# is what was known, and what features are made of); bets are settled by the last word.
+_CORRECT: Final = sa.text("""
+INSERT INTO event_endings (event_id, ending, goals_home, goals_away, source, received_at)
+SELECT told.event_id, 'finished', told.goals_home, told.goals_away, :source, :received_at
+FROM staged_results AS told
+JOIN results AS first ON first.event_id = told.event_id
+LEFT JOIN LATERAL (
+    SELECT goals_home, goals_away FROM event_endings
+    WHERE event_id = told.event_id AND source = :source ORDER BY id DESC LIMIT 1
+) AS before ON true
+WHERE told.goals_home <> :missing AND told.goals_away <> :missing
+AND (told.goals_home, told.goals_away) IS DISTINCT FROM
+    (COALESCE(before.goals_home, first.goals_home), COALESCE(before.goals_away, first.goals_away))
+""")
+
+
 @dataclass(frozen=True)
 class _Added:
     new: int = 0
@@ -86,6 +103,9 @@ class SqlFactsRepository:
         sourced = {**stamp, "source": source}
         events = self._add(Event, _EVENT_KEY, self._event_columns(facts), sourced)
         results = self._add(Result, _RESULT_KEY, _result_columns(facts), sourced)
+        if results.conflicting:
+            told = {"source": source, "received_at": received_at, "missing": MISSING}
+            self._connection.execute(_CORRECT, told)
         columns = self._odds_columns(facts)
         if events.new == len(facts) and _all_differ(facts):
             # Nobody else can have prices of events that only this transaction has.
@@ -327,6 +347,9 @@ def _asked_for(query: FactsQuery) -> sa.ColumnElement[bool]:
         )
     if query.kickoff_before is not None:
         rules.append(Event.kickoff < query.kickoff_before)
+    if query.events is not None:
+        keys = [event_id(slug) for slug in query.events]
+        rules.append(Event.id == sa.any_(sa.literal(keys, sa.ARRAY(sa.BigInteger))))
     if query.leagues is not None:
         codes = sa.select(League.id).where(League.code.in_(query.leagues))
         rules.append(Event.league_id.in_(codes))

@@ -14,13 +14,14 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.engine import Connection
 
 from betting_ai.adapters.sql import tables
+from betting_ai.adapters.sql.record import recommended_entry
 from betting_ai.adapters.sql.reference import book_ids
 from betting_ai.adapters.sql.tables import LINE_UNITS
 from betting_ai.domain.events import event_id
-from betting_ai.domain.markets import BETTING_MARKETS, Outcome
+from betting_ai.domain.markets import SELECTIONS, Market
 from betting_ai.domain.record import digest
 from betting_ai.domain.slate import Pick, Slate
-from betting_ai.ports.repositories import Prediction
+from betting_ai.ports.repositories import Prediction, Taken
 
 MARKET_ALONE: Final = "market"
 """The model version of a slate without a model."""
@@ -28,6 +29,7 @@ MARKET_ALONE: Final = "market"
 _LIVE: Final = "live"
 _PENDING: Final = "pending"
 _VOID: Final = "void"
+_REPLACED: Final = "replaced"
 _LOCK: Final = 0x736C6174  # any number that only publishing uses
 _PRICE: Final = Decimal("0.0001")
 _MONEY: Final = Decimal("0.01")
@@ -39,33 +41,48 @@ class SqlSlateRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def recommended(self, as_of: datetime) -> dict[str, Outcome]:
-        """What was recommended at or before ``as_of`` and stands: event slug -> selection."""
-        standing = (
-            sa.select(
-                tables.Event.slug, tables.Recommendation.market, tables.Recommendation.selection
-            )
-            .join(tables.Recommendation, tables.Recommendation.event_id == tables.Event.id)
-            .join(tables.Slate, tables.Slate.id == tables.Recommendation.slate_id)
+    def taken(self, as_of: datetime, mode: str) -> dict[str, Taken]:
+        """What stood at ``as_of``, of slates of a mode and of all bets: event slug -> what."""
+        event, pick, slate, bet = tables.Event, tables.Recommendation, tables.Slate, tables.Bet
+        picks = (
+            sa.select(event.slug, pick.market, pick.selection, event.kickoff, pick.stake)
+            .join(event, event.id == pick.event_id)
+            .join(slate, slate.id == pick.slate_id)
             .where(
-                tables.Slate.mode == _LIVE,
-                tables.Slate.as_of <= as_of,
-                tables.Recommendation.status != _VOID,
+                slate.mode == mode,
+                slate.as_of <= as_of,
+                pick.status.not_in((_VOID, _REPLACED)),
+                event.kickoff > as_of,
             )
         )
-        outcomes = {(int(m.kind), k): o for m in BETTING_MARKETS for k, o in enumerate(m.outcomes)}
-        return {slug: outcomes[market, k] for slug, market, k in self._connection.execute(standing)}
+        bets = (
+            sa.select(event.slug, bet.market, bet.selection, event.kickoff, sa.func.sum(bet.stake))
+            .join(event, event.id == bet.event_id)
+            .where(
+                bet.created_at <= as_of,
+                bet.status.in_(("unknown", "pending", "placed")),
+                event.kickoff > as_of,
+            )
+            .group_by(event.slug, bet.market, bet.selection, event.kickoff)
+        )
+        found = {}
+        for asked, is_bet in ((picks, False), (bets, True)):
+            for slug, market, k, kickoff, stake in self._connection.execute(asked):
+                outcome = SELECTIONS[Market(market)][k]
+                found[slug] = Taken(outcome, kickoff, stake, is_bet)
+        return found
 
-    def add(self, slate: Slate, predictions: Sequence[Prediction]) -> None:
+    def add(self, slate: Slate, predictions: Sequence[Prediction], mode: str = _LIVE) -> None:
         """Publish a slate with the predictions behind it; the same slate changes nothing.
 
-        A pick on an event that a standing recommendation is on replaces that one, which is void.
-        Others who publish wait until this transaction ends, so that the chain has no forks. What
-        a member said of an event at the same instant before stays as it is.
+        A pick on an event that a standing recommendation is on replaces that one. Others who
+        publish wait until this transaction ends, so that the chain has no forks. What a member
+        said of an event at the same instant before stays as it is.
 
         Args:
             slate: its events are stored.
             predictions: of stored events; those with NaN are answers that were not given.
+            mode: ``"live"`` or ``"replay"``.
         """
         payload = slate.to_dict()
         name = digest(payload)
@@ -82,13 +99,13 @@ class SqlSlateRepository:
                 window_hours=slate.window_hours,
                 profile=slate.criteria.profile,
                 model_version=model,
-                mode=_LIVE,
+                mode=mode,
                 payload=payload,
                 previous_hash=previous,
                 hash=digest(payload, previous or ""),
             )
         )
-        self._recommend(name, slate.picks)
+        self._recommend(name, slate.picks, slate.as_of)
         self._predict(predictions, slate.as_of, model)
 
     def _last_slate(self) -> str | None:
@@ -100,20 +117,24 @@ class SqlSlateRepository:
         followed = sa.exists().where(following.previous_hash == tables.Slate.hash)
         return self._connection.scalar(sa.select(tables.Slate.hash).where(~followed))
 
-    def _recommend(self, slate_id: str, picks: Sequence[Pick]) -> None:
+    def _recommend(self, slate_id: str, picks: Sequence[Pick], as_of: datetime) -> None:
         table = tables.Recommendation
         last = sa.select(table.hash).order_by(table.id.desc()).limit(1)
         previous = self._connection.scalar(last)
         books = book_ids(self._connection, sorted({p.candidate.bookmaker for p in picks}))
-        replaced = [event_id(pick.candidate.event_id) for pick in picks]
-        self._connection.execute(
-            sa.update(table)
-            .where(table.event_id.in_(replaced), table.status == _PENDING)
-            .values(status=_VOID, settled_at=sa.func.now())
+        events = [event_id(pick.candidate.event_id) for pick in picks]
+        replaced = dict(
+            self._connection.execute(
+                sa.update(table)
+                .where(table.event_id.in_(events), table.status == _PENDING)
+                .values(status=_REPLACED, settled_at=as_of)
+                .returning(table.event_id, table.id)
+            ).all()
         )
         for pick in picks:
             row = _recommendation(slate_id, pick, books)
-            link = digest(row, previous or "")
+            row["replaces_id"] = replaced.get(row["event_id"])
+            link = digest(recommended_entry(row), previous or "")
             self._connection.execute(
                 sa.insert(table).values(**row, previous_hash=previous, hash=link)
             )
@@ -141,7 +162,7 @@ class SqlSlateRepository:
 
 
 def _recommendation(slate_id: str, pick: Pick, books: dict[str, int]) -> dict[str, Any]:
-    """What is told of a pick, as it will be read back: the text that its hash is made of."""
+    """What is told of a pick, as it will be read back; its hash is made of it."""
     candidate = pick.candidate
     return {
         "slate_id": slate_id,

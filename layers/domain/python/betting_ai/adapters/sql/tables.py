@@ -80,7 +80,10 @@ def _chain_rules() -> tuple[CheckConstraint | UniqueConstraint, ...]:
     )
 
 
-_BET_OUTCOMES: Final = ("pending", "won", "lost", "void", "half_won", "half_lost")
+_SETTLED: Final = ("won", "lost", "void", "half_won", "half_lost")
+_ENDINGS: Final = (
+    "finished", "postponed", "abandoned", "cancelled", "walkover", "retired",
+)  # fmt: skip
 
 
 class Sport(Base):
@@ -304,7 +307,7 @@ class Recommendation(Base):
         _check("stake", "stake >= 0"),
         _check("bet_until", "bet_until_price > 1 AND bet_until_price <= price"),
         _one_of("advice", "bet", "wait"),
-        _one_of("status", *_BET_OUTCOMES),
+        _one_of("status", "pending", "replaced", *_SETTLED),
         _check("settled", "(status = 'pending') = (settled_at IS NULL)"),
         *_chain_rules(),
         Index(None, "status", "created_at"),
@@ -346,6 +349,63 @@ class Recommendation(Base):
     previous_hash: Mapped[str | None]
     hash: Mapped[str]
     created_at: Mapped[CreatedAt]
+
+
+class EventEnding(Base):
+    """How an event ended where that is not simply its first result. Append-only; the last rules.
+
+    A match that was not played, and a result that its source told otherwise later.
+    """
+
+    __tablename__ = "event_endings"
+    __table_args__ = (
+        _one_of("ending", *_ENDINGS),
+        _check("goals", "LEAST(goals_home, goals_away) >= 0"),
+        _check(
+            "finished",
+            "ending <> 'finished' OR (goals_home IS NOT NULL AND goals_away IS NOT NULL)",
+        ),
+        Index(None, "event_id"),
+        Index(None, "received_at"),
+    )
+
+    id: Mapped[BigKey]
+    event_id: Mapped[EventKey]
+    ending: Mapped[str]
+    goals_home: Mapped[Small | None]
+    goals_away: Mapped[Small | None]
+    source: Mapped[str]
+    received_at: Mapped[dt.datetime]
+    created_at: Mapped[CreatedAt]
+
+
+class Settlement(Base):
+    """What became of a recommendation or a bet, each time that was decided. Append-only."""
+
+    __tablename__ = "settlements"
+    __table_args__ = (
+        _check("subject", "num_nonnulls(recommendation_id, bet_id) = 1"),
+        _one_of("status", *_SETTLED),
+        _one_of("reason", "result", "correction", "no_result", "venue"),
+        _one_of("ending", *_ENDINGS),
+        *_chain_rules(),
+        Index(None, "recommendation_id"),
+        Index(None, "bet_id"),
+    )
+
+    id: Mapped[BigKey]
+    recommendation_id: Mapped[int | None] = mapped_column(ForeignKey("recommendations.id"))
+    bet_id: Mapped[int | None] = mapped_column(ForeignKey("bets.id"))
+    status: Mapped[str]
+    reason: Mapped[str]
+    ending: Mapped[str]
+    goals_home: Mapped[Small | None]
+    goals_away: Mapped[Small | None]
+    profit: Mapped[Money]
+    clv: Mapped[float | None]
+    settled_at: Mapped[dt.datetime]
+    previous_hash: Mapped[str | None]
+    hash: Mapped[str]
 
 
 class HistoricalPerformance(Base):
@@ -419,6 +479,7 @@ class BettingSession(Base):
         _check("bankroll", "starting_bankroll > 0"),
         _check("closed", "(status = 'open') = (ended_at IS NULL)"),
         Index(None, "status", "started_at"),
+        Index("betting_sessions_open_key", "mode", unique=True, postgresql_where="status = 'open'"),
     )
 
     id: Mapped[BigKey]
@@ -441,7 +502,7 @@ class Bet(Base):
         *_selection_rules(),
         _check("stake", "stake > 0"),
         _one_of("mode", "paper", "real"),
-        _one_of("status", "unknown", "placed", "rejected", "cancelled", *_BET_OUTCOMES),
+        _one_of("status", "unknown", "pending", "placed", "rejected", *_SETTLED),
         Index(None, "session_id", "created_at"),
         Index(None, "status", "created_at"),
         Index(None, "event_id"),
@@ -462,13 +523,81 @@ class Bet(Base):
     venue: Mapped[str]
     venue_reference: Mapped[str | None]
     mode: Mapped[str]
-    status: Mapped[str] = mapped_column(server_default="pending")
+    status: Mapped[str] = mapped_column(server_default="unknown")
     reason: Mapped[str | None]
     profit: Mapped[Money | None]
     clv: Mapped[float | None]
     placed_at: Mapped[dt.datetime | None]
     settled_at: Mapped[dt.datetime | None]
     created_at: Mapped[CreatedAt]
+
+
+class LedgerEntry(Base):
+    """Money in and out of a session, whose bankroll is the sum of it. Append-only."""
+
+    __tablename__ = "ledger"
+    __table_args__ = (
+        _one_of("kind", "deposit", "withdrawal", "stake", "refund", "payout", "correction"),
+        _check(
+            "direction",
+            "CASE kind WHEN 'deposit' THEN amount > 0 WHEN 'withdrawal' THEN amount < 0"
+            " WHEN 'stake' THEN amount < 0 WHEN 'refund' THEN amount > 0"
+            " WHEN 'payout' THEN amount >= 0 ELSE true END",
+        ),
+        _check("bet", "(kind IN ('deposit', 'withdrawal')) = (bet_id IS NULL)"),
+        Index(None, "session_id", "id"),
+        Index(
+            "ledger_once_key",
+            "bet_id",
+            "kind",
+            unique=True,
+            postgresql_where="kind IN ('stake', 'refund', 'payout')",
+        ),
+    )
+
+    id: Mapped[BigKey]
+    session_id: Mapped[int] = mapped_column(ForeignKey("betting_sessions.id"))
+    bet_id: Mapped[int | None] = mapped_column(ForeignKey("bets.id"))
+    kind: Mapped[str]
+    amount: Mapped[Money]
+    at: Mapped[dt.datetime]
+
+
+class Restraint(Base):
+    """A pause that the bettor asked for, or the kill switch. Append-only: nothing shortens one."""
+
+    __tablename__ = "restraints"
+    __table_args__ = (
+        _one_of("kind", "cool_off", "self_exclusion", "kill_switch"),
+        _check("mode", "mode IN ('paper', 'real')"),
+        _check("until", "(kind = 'kill_switch') = (until IS NULL)"),
+        _check("engaged", "engaged OR kind = 'kill_switch'"),
+        Index(None, "kind", "id"),
+    )
+
+    id: Mapped[BigKey]
+    kind: Mapped[str]
+    mode: Mapped[str | None]
+    engaged: Mapped[bool]
+    until: Mapped[dt.datetime | None]
+    reason: Mapped[str]
+    at: Mapped[dt.datetime]
+
+
+class Violation(Base):
+    """A bet that a protection stopped. Append-only."""
+
+    __tablename__ = "violations"
+    __table_args__ = (Index(None, "session_id", "id"),)
+
+    id: Mapped[BigKey]
+    session_id: Mapped[int] = mapped_column(ForeignKey("betting_sessions.id"))
+    reference: Mapped[UUID]
+    event_id: Mapped[EventKey]
+    stake: Mapped[Money]
+    protection: Mapped[str]
+    detail: Mapped[str]
+    at: Mapped[dt.datetime]
 
 
 class Transaction(Base):

@@ -7,7 +7,9 @@ from typing import Self
 
 from sqlalchemy.engine import Connection, Engine
 
+from betting_ai.adapters.sql.bets import SqlBetRepository
 from betting_ai.adapters.sql.facts import SqlFactsRepository
+from betting_ai.adapters.sql.record import SqlRecordRepository
 from betting_ai.adapters.sql.repositories import (
     SqlIngestLog,
     SqlModelRecord,
@@ -28,6 +30,8 @@ class SqlUnitOfWork:
     slates: SqlSlateRepository
     review: SqlReviewQueue
     models: SqlModelRecord
+    record: SqlRecordRepository
+    bets: SqlBetRepository
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -40,6 +44,8 @@ class SqlUnitOfWork:
         self.slates = SqlSlateRepository(self.connection)
         self.review = SqlReviewQueue(self.connection)
         self.models = SqlModelRecord(self.connection)
+        self.record = SqlRecordRepository(self.connection)
+        self.bets = SqlBetRepository(self.connection)
         return self
 
     def __exit__(

@@ -1,0 +1,414 @@
+"""The public record in PostgreSQL: endings, settlements, figures, and the chains of it all."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from operator import itemgetter
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+from sqlalchemy.engine import Connection, RowMapping
+
+from betting_ai.adapters.sql import tables
+from betting_ai.adapters.sql.reference import league_ids
+from betting_ai.adapters.sql.tables import LINE_UNITS
+from betting_ai.domain.events import event_id
+from betting_ai.domain.markets import SELECTIONS, Market
+from betting_ai.domain.record import digest
+from betting_ai.domain.settlement import Ending, Score, Settled
+from betting_ai.errors import InvalidInputError
+from betting_ai.ports.record import (
+    DayFigures,
+    Due,
+    Link,
+    RecordedPick,
+    Settlement,
+    Subject,
+    Told,
+    Verdict,
+    Why,
+)
+
+_LOCK: Final = 0x7365746C  # any number that only settling uses
+_LATE_CLOSE: Final = timedelta(days=30)  # so long a close may still come
+
+_UK_DAY: Final = sa.func.date(sa.func.timezone("Europe/London", tables.Slate.as_of))
+
+# What a recommendation's hash is made of, in the order of no importance.
+RECOMMENDED: Final = (
+    "slate_id", "rank", "event_id", "book_id", "market", "line", "selection", "price", "quoted_at",
+    "probability", "ensemble_probability", "consensus_probability", "model_ev", "ev", "ev_lower",
+    "ev_se", "confidence", "risk_score", "risk_adjusted_return", "composite_score", "stake",
+    "bet_until_price", "expires_at", "advice", "rationale",
+)  # fmt: skip
+_SETTLED_ENTRY: Final = (
+    "recommendation_id", "bet_id", "status", "reason", "ending", "goals_home", "goals_away",
+    "profit", "clv", "settled_at",
+)  # fmt: skip
+
+
+class SqlRecordRepository:
+    """`betting_ai.ports.record.RecordRepository` over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def due(self, as_of: datetime) -> list[Due]:
+        """What has to be settled: nobody else settles before this transaction ends."""
+        self._connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        pick, bet = tables.Recommendation, tables.Bet
+        return [
+            *self._due(Subject.PICK, pick, pick.status == "pending", as_of),
+            *self._due(Subject.BET, bet, bet.status == "placed", as_of),
+        ]
+
+    def _due(
+        self,
+        subject: Subject,
+        table: type[tables.Recommendation | tables.Bet],
+        unsettled: sa.ColumnElement[bool],
+        as_of: datetime,
+    ) -> list[Due]:
+        event, last = tables.Event, orm.aliased(tables.Settlement)
+        newest = (
+            sa.select(sa.func.max(tables.Settlement.id))
+            .where(_of(tables.Settlement, subject) == table.id)
+            .correlate(table)
+            .scalar_subquery()
+        )
+        told_otherwise = sa.exists().where(tables.EventEnding.event_id == table.event_id)
+        late_close = sa.and_(last.clv.is_(None), event.kickoff > as_of - _LATE_CLOSE)
+        anew = sa.and_(
+            last.id.is_not(None),
+            sa.or_(told_otherwise, last.reason == Why.NO_RESULT, late_close),
+        )
+        rows = self._connection.execute(
+            sa.select(*_due_columns(table, event, last))
+            .join(event, event.id == table.event_id)
+            .outerjoin(last, last.id == newest)
+            .where(event.kickoff <= as_of, sa.or_(unsettled, anew))
+            .order_by(table.id)
+        ).mappings()
+        return [_due_of(subject, row) for row in rows]
+
+    def endings(self, events: Collection[str], as_of: datetime) -> dict[str, tuple[Score, bool]]:
+        """How events ended, as known at ``as_of``: slug -> the score, and whether it corrects."""
+        keys = [event_id(slug) for slug in events]
+        event, result, ending = tables.Event, tables.Result, tables.EventEnding
+        first = self._connection.execute(
+            sa.select(event.slug, result.goals_home, result.goals_away)
+            .join(event, event.id == result.event_id)
+            .where(
+                result.event_id == sa.any_(_keys(keys)),
+                result.known_at <= as_of,
+                sa.or_(result.reconstructed, result.received_at <= as_of),
+                result.goals_home.is_not(None),
+                result.goals_away.is_not(None),
+            )
+        )
+        found = {slug: (Score(Ending.FINISHED, home, away), False) for slug, home, away in first}
+        later = self._connection.execute(
+            sa.select(event.slug, ending.ending, ending.goals_home, ending.goals_away)
+            .join(event, event.id == ending.event_id)
+            .where(ending.event_id == sa.any_(_keys(keys)), ending.received_at <= as_of)
+            .order_by(ending.id)
+        )
+        for slug, word, home, away in later:
+            found[slug] = (Score(Ending(word), home, away), True)
+        return found
+
+    def add_ending(self, event_id_: str, score: Score, source: str, received_at: datetime) -> bool:
+        """Note how an event ended; whether that was news.
+
+        Raises:
+            InvalidInputError: there is no such event.
+        """
+        key = event_id(event_id_)
+        there = sa.select(sa.exists().where(tables.Event.id == key))
+        if not self._connection.scalar(there):
+            raise InvalidInputError(f"no event {event_id_} is known")
+        known = self.endings([event_id_], received_at).get(event_id_)
+        if known is not None and known[0] == score:
+            return False
+        self._connection.execute(
+            sa.insert(tables.EventEnding).values(
+                event_id=key,
+                ending=score.ending,
+                goals_home=score.home,
+                goals_away=score.away,
+                source=source,
+                received_at=received_at,
+            )
+        )
+        return True
+
+    def settle(self, settlements: Sequence[Settlement]) -> None:
+        """Keep settlements in their chain, and let picks show them."""
+        table = tables.Settlement
+        last = sa.select(table.hash).order_by(table.id.desc()).limit(1)
+        previous = self._connection.scalar(last)
+        for one in settlements:
+            row = _settled_row(one)
+            link = digest(row, previous or "")
+            self._connection.execute(
+                sa.insert(table).values(**row, previous_hash=previous, hash=link)
+            )
+            previous = link
+            if one.due.subject is Subject.PICK:
+                shown = {name: row[name] for name in ("status", "profit", "clv", "settled_at")}
+                pick = tables.Recommendation
+                self._connection.execute(
+                    sa.update(pick).where(pick.id == one.due.id).values(**shown)
+                )
+
+    def settlements(self) -> list[Settlement]:
+        """All of them, oldest first."""
+        table, event = tables.Settlement, tables.Event
+        found: list[tuple[int, Settlement]] = []
+        for subject, of in ((Subject.PICK, tables.Recommendation), (Subject.BET, tables.Bet)):
+            rows = self._connection.execute(
+                sa.select(
+                    table.id.label("number"), table.settled_at, *_due_columns(of, event, table)
+                )
+                .join(of, of.id == _of(table, subject))
+                .join(event, event.id == of.event_id)
+            ).mappings()
+            for row in rows:
+                due = _due_of(subject, row)
+                assert due.last is not None  # noqa: S101 - the settlement itself
+                one = Settlement(replace(due, last=None), due.last, row["settled_at"])
+                found.append((row["number"], one))
+        return [one for _, one in sorted(found, key=itemgetter(0))]
+
+    def picks(self, since: date | None = None, until: date | None = None) -> list[RecordedPick]:
+        """Recommendations whose slates are of some UK dates (both included), oldest first."""
+        pick, slate, event = tables.Recommendation, tables.Slate, tables.Event
+        home, away = orm.aliased(tables.Team), orm.aliased(tables.Team)
+        league, book = tables.League, tables.Book
+        asked = (
+            sa.select(
+                pick.id, pick.slate_id, slate.as_of, slate.mode, slate.profile,
+                slate.model_version, pick.rank, event.slug.label("event_id"),
+                (home.name + " vs " + away.name).label("event_name"),
+                league.code.label("league"), event.kickoff, pick.market, pick.line,
+                pick.selection, book.code.label("bookmaker"), pick.price, pick.stake,
+                pick.bet_until_price.label("bet_until"), pick.expires_at, pick.probability,
+                pick.ev, pick.confidence, pick.risk_score.label("risk"), pick.status,
+                pick.profit, pick.clv, pick.settled_at, pick.hash,
+            )
+            .join(slate, slate.id == pick.slate_id)
+            .join(event, event.id == pick.event_id)
+            .join(league, league.id == event.league_id)
+            .join(book, book.id == pick.book_id)
+            .join(home, home.id == event.home_id)
+            .join(away, away.id == event.away_id)
+            .order_by(pick.id)
+        )  # fmt: skip
+        if since is not None:
+            asked = asked.where(since <= _UK_DAY)
+        if until is not None:
+            asked = asked.where(until >= _UK_DAY)
+        return [_pick(dict(row)) for row in self._connection.execute(asked).mappings()]
+
+    def told(self, days: Collection[date]) -> list[Told]:
+        """The last word of every member on the finished events of some days."""
+        said, event, result = tables.Prediction, tables.Event, tables.Result
+        rows = self._connection.execute(
+            sa.select(
+                said.model_version, said.member, said.p_home, said.p_draw, said.p_away,
+                event.day, result.goals_home, result.goals_away,
+            )
+            .distinct(said.event_id, said.model_version, said.member)
+            .join(event, event.id == said.event_id)
+            .join(result, result.event_id == said.event_id)
+            .where(event.day.in_(days), result.goals_home.is_not(None))
+            .order_by(said.event_id, said.model_version, said.member, said.as_of.desc())
+        )  # fmt: skip
+        found = []
+        for row in rows.mappings():
+            answers = (row["p_home"], row["p_draw"], row["p_away"])
+            p = tuple(x for x in answers if x is not None)
+            lead = (row["goals_home"] or 0) - (row["goals_away"] or 0)
+            outcome = 0 if lead > 0 else len(p) - 1 if lead < 0 else 1
+            found.append(Told(row["model_version"], row["member"], p, outcome, row["day"]))
+        return found
+
+    def put_days(self, figures: Sequence[DayFigures], days: Collection[date]) -> None:
+        """Replace the figures of some days."""
+        table = tables.HistoricalPerformance
+        self._connection.execute(sa.delete(table).where(table.day.in_(days)))
+        if not figures:
+            return
+        leagues = league_ids(self._connection, {f.league for f in figures if f.league})
+        self._connection.execute(
+            sa.insert(table),
+            [
+                {
+                    "day": f.day,
+                    "profile": f.profile,
+                    "mode": f.mode,
+                    "league_id": leagues[f.league] if f.league else None,
+                    "picks": f.picks,
+                    **{str(result): f.counts.get(result, 0) for result in Settled},
+                    "staked": f.staked,
+                    "profit": f.profit,
+                    "clv_count": f.clv_count,
+                    "clv_sum": f.clv_sum,
+                    "beat_close": f.beat_close,
+                }
+                for f in figures
+            ],
+        )
+
+    def days(self) -> list[DayFigures]:
+        """All figures, oldest first."""
+        table, league = tables.HistoricalPerformance, tables.League
+        rows = self._connection.execute(
+            sa.select(table.__table__, league.code)
+            .outerjoin(league, league.id == table.league_id)
+            .order_by(table.day, table.profile, table.mode, league.code.nulls_first())
+        ).mappings()
+        return [
+            DayFigures(
+                **{n: row[n] for n in ("day", "profile", "mode", "picks", "staked", "profit")},
+                league=row["code"],
+                counts={result: row[result] for result in Settled},
+                **{n: row[n] for n in ("clv_count", "clv_sum", "beat_close")},
+            )
+            for row in rows
+        ]
+
+    def links(self) -> list[Link]:
+        """Every entry of every chain, each chain from its first."""
+        slate, pick, settled = tables.Slate, tables.Recommendation, tables.Settlement
+        slates = [
+            Link(
+                "slates",
+                f"slate {row['id']}",
+                row["payload"],
+                row["previous_hash"],
+                row["hash"],
+                row["created_at"] if row["mode"] == "live" else None,
+            )
+            for row in self._rows(slate, slate.as_of, slate.id)
+        ]
+        picks = [
+            Link(
+                "recommendations",
+                f"pick {row['rank']} of slate {row['slate_id']}",
+                recommended_entry(dict(row)),
+                row["previous_hash"],
+                row["hash"],
+            )
+            for row in self._rows(pick, pick.id)
+        ]
+        settlements = [
+            Link(
+                "settlements",
+                f"settlement {row['id']}",
+                {name: row[name] for name in _SETTLED_ENTRY},
+                row["previous_hash"],
+                row["hash"],
+            )
+            for row in self._rows(settled, settled.id)
+        ]
+        return [*_followed(slates), *picks, *settlements]
+
+    def _rows(self, table: type[tables.Base], *order: Any) -> list[RowMapping]:  # noqa: ANN401
+        asked = sa.select(table.__table__).order_by(*order)
+        return list(self._connection.execute(asked).mappings())
+
+
+def recommended_entry(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What a recommendation's hash is made of; what it replaces is said where it does."""
+    entry = {name: row[name] for name in RECOMMENDED}
+    if row["replaces_id"] is not None:
+        entry["replaces_id"] = row["replaces_id"]
+    return entry
+
+
+def _followed(links: Iterable[Link]) -> list[Link]:
+    """Each link after the one it names; those that no link leads to come last."""
+    after: dict[str | None, list[Link]] = defaultdict(list)
+    for link in links:
+        after[link.previous].append(link)
+    found: list[Link] = []
+    here: str | None = None
+    while after.get(here):
+        link = after[here].pop(0)
+        found.append(link)
+        here = link.hash
+    return found + [link for rest in after.values() for link in rest]
+
+
+def _of(table: type[tables.Settlement], subject: Subject) -> orm.InstrumentedAttribute[int | None]:
+    return table.recommendation_id if subject is Subject.PICK else table.bet_id
+
+
+def _keys(keys: Sequence[int]) -> sa.BindParameter[Any]:
+    return sa.literal(keys, sa.ARRAY(sa.BigInteger))
+
+
+def _due_columns(
+    of: type[tables.Recommendation | tables.Bet],
+    event: type[tables.Event],
+    settled: type[tables.Settlement],
+) -> tuple[Any, ...]:
+    return (
+        of.id, event.slug, event.kickoff, of.market, of.line, of.selection, of.price, of.stake,
+        settled.status, settled.reason, settled.ending, settled.goals_home, settled.goals_away,
+        settled.profit, settled.clv,
+    )  # fmt: skip
+
+
+def _due_of(subject: Subject, row: RowMapping) -> Due:
+    market = Market(row["market"])
+    last = None
+    if row["status"] is not None:
+        last = Verdict(
+            Settled(row["status"]),
+            Why(row["reason"]),
+            Score(Ending(row["ending"]), row["goals_home"], row["goals_away"]),
+            row["profit"],
+            row["clv"],
+        )
+    return Due(
+        subject=subject,
+        id=row["id"],
+        event_id=row["slug"],
+        kickoff=row["kickoff"],
+        market=market,
+        line=row["line"] / LINE_UNITS,
+        outcome=SELECTIONS[market][row["selection"]],
+        price=row["price"],
+        stake=row["stake"],
+        last=last,
+    )
+
+
+def _settled_row(one: Settlement) -> dict[str, Any]:
+    """What its hash is made of, as it will be read back."""
+    due, verdict = one.due, one.verdict
+    return {
+        "recommendation_id": due.id if due.subject is Subject.PICK else None,
+        "bet_id": due.id if due.subject is Subject.BET else None,
+        "status": str(verdict.result),
+        "reason": str(verdict.why),
+        "ending": str(verdict.score.ending),
+        "goals_home": verdict.score.home,
+        "goals_away": verdict.score.away,
+        "profit": verdict.profit,
+        "clv": verdict.clv,
+        "settled_at": one.at,
+    }
+
+
+def _pick(row: dict[str, Any]) -> RecordedPick:
+    market = Market(row.pop("market"))
+    outcome = SELECTIONS[market][row.pop("selection")]
+    line = row.pop("line") / LINE_UNITS
+    return RecordedPick(market=market, outcome=outcome, line=line, **row)
