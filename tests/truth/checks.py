@@ -17,13 +17,13 @@ from typing import Any, Final
 import numpy as np
 
 from betting_ai.adapters.feeds.simulated import Simulation, simulate
-from betting_ai.backtest.measures import mean_and_error
 from betting_ai.backtest.replay import Replay, SlateDay
 from betting_ai.domain.events import event_id
 from betting_ai.domain.leagues import SEASON_FILE_LEAGUES
 from betting_ai.domain.markets import MATCH_RESULT, OUTCOMES
 from betting_ai.domain.slate import Criteria, Pick
 from betting_ai.domain.staking import ProposedBet, plan_stakes
+from betting_ai.domain.statistics import mean_and_error
 from betting_ai.domain.value import EvMap, clv
 from betting_ai.features.facts import Facts, Floats, Ints
 from betting_ai.features.market import closing_consensus

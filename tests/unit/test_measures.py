@@ -11,15 +11,17 @@ from betting_ai.backtest.measures import (
     ODDS_BANDS,
     PickTable,
     bands,
-    bootstrap,
     by,
-    drawdown,
     ev_buckets,
+    score,
+    summary,
+)
+from betting_ai.domain.statistics import (
+    bootstrap,
+    drawdown,
     luck_of_the_best,
     mean_and_error,
     reliability,
-    score,
-    summary,
 )
 
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,13 +26,18 @@ from betting_ai.domain.leagues import LEAGUES
 from betting_ai.errors import ModelMissingError
 from betting_ai.models.frequency import BACKTEST, Frequency
 from betting_ai.models.registry import Registry
+from betting_ai.ports.bets import PAPER, REAL
 from betting_ai.ports.feeds import Feed
 from betting_ai.ports.unit_of_work import UnitOfWorkFactory
 from betting_ai.settings import Settings
 from betting_ai.usecases.ingest_raw import IngestRaw
+from betting_ai.usecases.place_bet import PlaceBet, ReconcileBets
 from betting_ai.usecases.predict_event import PredictEvent
 from betting_ai.usecases.prepare_data import PrepareData
 from betting_ai.usecases.select_top3 import SelectTop3
+from betting_ai.usecases.settle_picks import SettlePicks
+from betting_ai.usecases.track_record import TrackRecord
+from betting_ai.usecases.verify_record import VerifyRecord
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,39 @@ class App:
     def select_top3(self) -> SelectTop3:
         """Selects the day's bets."""
         return SelectTop3(self.units, self.registry)
+
+    @property
+    def bankroll(self) -> Decimal:
+        """Of the open session, a real one first; else as set."""
+        with self.units() as unit:
+            sessions = {s.mode: s for s in unit.bets.sessions() if s.open}
+        session = sessions.get(REAL) or sessions.get(PAPER)
+        return session.bankroll if session and session.bankroll > 0 else self.settings.bankroll
+
+    def place_bet(self, venue: str) -> PlaceBet:
+        """Places bets at a venue."""
+        resolver = TeamResolver(seed_aliases())
+        return PlaceBet(self.units, self.venue(venue), resolver, self.clock)
+
+    @property
+    def reconcile_bets(self) -> ReconcileBets:
+        """Asks venues about bets in doubt."""
+        return ReconcileBets(self.units, self.venue, self.clock)
+
+    @property
+    def settle_picks(self) -> SettlePicks:
+        """Settles picks and bets."""
+        return SettlePicks(self.units)
+
+    @property
+    def verify_record(self) -> VerifyRecord:
+        """Proves the record."""
+        return VerifyRecord(self.units)
+
+    @property
+    def track_record(self) -> TrackRecord:
+        """What the record amounts to."""
+        return TrackRecord(self.units)
 
     @property
     def predict_event(self) -> PredictEvent:

@@ -134,3 +134,27 @@ class VenueAnswerError(VenueError):
     """The venue's answer cannot be understood."""
 
     code = "venue_answer"
+
+
+class ProtectionError(DomainError):
+    """A protection stands against a bet; nothing overrules one."""
+
+    code = "protected"
+
+
+class PriceMovedError(DomainError):
+    """A price is below the least at which the bet is worth taking."""
+
+    code = "price_moved"
+
+
+class NotOfferedError(DomainError):
+    """A venue does not offer what was asked for."""
+
+    code = "not_offered"
+
+
+class RecordBrokenError(DomainError):
+    """An entry of the record is not what was published."""
+
+    code = "record_broken"

@@ -15,18 +15,11 @@ import numpy as np
 
 from betting_ai.backtest.baselines import RULES, picks_of
 from betting_ai.backtest.evaluate import Predicted, picks_report, predict, quality, timing
-from betting_ai.backtest.measures import (
-    ODDS_BANDS,
-    bands,
-    by,
-    drawdown,
-    luck_of_the_best,
-    mean_and_error,
-    summary,
-)
+from betting_ai.backtest.measures import ODDS_BANDS, bands, by, summary
 from betting_ai.backtest.play import Execution, Played, Yardstick, play
 from betting_ai.backtest.replay import Replay
 from betting_ai.domain.slate import PROFILES, Criteria
+from betting_ai.domain.statistics import drawdown, luck_of_the_best, mean_and_error
 from betting_ai.usecases.assess_events import Window
 
 NO_CRITERIA: Final = Criteria("none", 0.0, 0.0, 1.0)

@@ -11,9 +11,9 @@ from typing import Any, Final
 import numpy as np
 
 from betting_ai.backtest.backtest import BacktestCommand
-from betting_ai.backtest.measures import mean_and_error
 from betting_ai.backtest.play import Yardstick
 from betting_ai.backtest.replay import Replay
+from betting_ai.domain.statistics import mean_and_error
 from betting_ai.domain.value import clv
 from betting_ai.features.facts import Floats
 from betting_ai.features.market import closing_quotes, per_event

@@ -12,19 +12,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from betting_ai.backtest.measures import (
-    by,
-    ev_buckets,
-    mean_and_error,
-    reliability,
-    score,
-    summary,
-)
+from betting_ai.backtest.measures import by, ev_buckets, score, summary
 from betting_ai.backtest.play import Execution, Placed, Played, Yardstick, play
 from betting_ai.backtest.replay import Replay
 from betting_ai.domain.markets import MATCH_RESULT, BettingMarket
 from betting_ai.domain.probabilities import cross_entropy, linear_pool, log_loss
 from betting_ai.domain.slate import Criteria
+from betting_ai.domain.statistics import mean_and_error, reliability
 from betting_ai.errors import NothingToDoError
 from betting_ai.features.facts import Facts, Floats, Ints
 from betting_ai.features.market import market_view

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from betting_ai.backtest.measures import mean_and_error
 from betting_ai.backtest.walk_forward import WalkForward
 from betting_ai.domain.probabilities import cross_entropy, log_loss
+from betting_ai.domain.statistics import mean_and_error
 from betting_ai.features.facts import Facts
 from betting_ai.features.spec import FeatureSpec
 from betting_ai.models.manifest import ENSEMBLE, MEMBERS

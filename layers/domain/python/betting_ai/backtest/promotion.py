@@ -10,11 +10,11 @@ from typing import Any, Final
 import numpy as np
 
 from betting_ai.backtest.evaluate import predict
-from betting_ai.backtest.measures import mean_and_error
 from betting_ai.backtest.play import Yardstick
 from betting_ai.backtest.replay import Replay
 from betting_ai.domain.markets import BettingMarket
 from betting_ai.domain.probabilities import cross_entropy, log_loss
+from betting_ai.domain.statistics import mean_and_error
 from betting_ai.errors import NothingToDoError
 from betting_ai.features.facts import Facts
 from betting_ai.models.manifest import MEMBERS, Manifest

@@ -128,6 +128,18 @@ def instant(text: str | None) -> datetime | None:
     return moment.astimezone(UTC)
 
 
+def past(text: str | None) -> datetime | None:
+    """As `instant`, but nothing later than now.
+
+    Raises:
+        InvalidInputError: it is no instant, or lies in the future.
+    """
+    moment = instant(text)
+    if moment is not None and moment > datetime.now(UTC):
+        raise InvalidInputError(f"--as-of {moment:%Y-%m-%d %H:%M} UTC lies in the future")
+    return moment
+
+
 def league_codes(text: str | None) -> tuple[str, ...] | None:
     """League codes from ``"E0,SP1"``.
 

@@ -165,8 +165,13 @@ def unseen(
 
 def write_whole(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
     scratch = path.with_name(f".{path.name}.part")
-    scratch.write_text(text, encoding="utf-8", newline="")
+    scratch.write_bytes(content)
     scratch.replace(path)
 
 

@@ -10,14 +10,16 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from betting_ai.cli import db, models
+from betting_ai.cli import db, history, models, session, venue
 from betting_ai.cli.backtest import backtest
 from betting_ai.cli.context import Voice
 from betting_ai.cli.doctor import doctor
 from betting_ai.cli.evaluate import evaluate
 from betting_ai.cli.ingest import fetch, ingest
 from betting_ai.cli.lookahead import lookahead_check
+from betting_ai.cli.performance import performance
 from betting_ai.cli.predict import predict
+from betting_ai.cli.settle import settle
 from betting_ai.cli.top3 import top3_bets
 from betting_ai.cli.train import train
 from betting_ai.errors import DomainError
@@ -38,9 +40,14 @@ for command in (
     evaluate,
     backtest,
     lookahead_check,
+    settle,
+    performance,
     doctor,
 ):
     app.command()(command)
+app.add_typer(history.app, name="history", no_args_is_help=False)
+app.add_typer(session.app, name="session", no_args_is_help=False)
+app.add_typer(venue.app, name="venue", no_args_is_help=False)
 app.add_typer(db.app, name="db", no_args_is_help=False)
 app.add_typer(models.app, name="models", no_args_is_help=False)
 

@@ -35,7 +35,10 @@ Bookmakers = Annotated[
     str | None, typer.Option("--bookmakers", help="Those you can use: B365,PS. All by default.")
 ]
 Bankroll = Annotated[
-    str | None, typer.Option("--bankroll", help="What stakes are shares of: 1000 by default.")
+    str | None,
+    typer.Option(
+        "--bankroll", help="What stakes are shares of; the open session's, or 1000, by default."
+    ),
 ]
 Profile = Annotated[str | None, typer.Option("--profile", help=_PROFILES)]
 MinEv = Annotated[
@@ -65,7 +68,7 @@ def top3_bets(
     voice = Voice(as_json=as_json)
     settings = current_settings()
     criteria = criteria_of(profile or settings.profile, min_ev, min_confidence, max_risk)
-    units = settings.bankroll if bankroll is None else money(bankroll)
+    units = None if bankroll is None else money(bankroll)
     books = bookmaker_codes(bookmakers)
     question = Question(
         as_of=instant(as_of),
@@ -81,7 +84,13 @@ def top3_bets(
 
     with prepared(question, settings, voice) as day:
         slate = day.app.select_top3(
-            SelectTop3Command(day.window, criteria, units, day.data_sources, publish=day.live)
+            SelectTop3Command(
+                day.window,
+                criteria,
+                day.app.bankroll if units is None else units,
+                day.data_sources,
+                publish=day.live,
+            )
         )
     if as_json:
         typer.echo(json.dumps(slate.to_dict(), ensure_ascii=False, allow_nan=False))
@@ -106,7 +115,7 @@ def criteria_of(
     )
 
 
-def money(text: str) -> Decimal:
+def money(text: str, option: str = "--bankroll") -> Decimal:
     """An amount as written on the command line.
 
     Raises:
@@ -118,6 +127,6 @@ def money(text: str) -> Decimal:
         amount = Decimal("NaN")
     if not (amount.is_finite() and 0 < amount <= _LARGEST):
         raise InvalidInputError(
-            f"--bankroll must be an amount above 0 and at most {_LARGEST:,f}, not {text!r}"
+            f"{option} must be an amount above 0 and at most {_LARGEST:,f}, not {text!r}"
         )
     return amount

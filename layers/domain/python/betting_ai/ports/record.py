@@ -263,6 +263,10 @@ class RecordRepository(Protocol):
         """Recommendations whose slates are of some UK dates (both included), oldest first."""
         ...
 
+    def pick(self, key: int) -> RecordedPick | None:
+        """One recommendation."""
+        ...
+
     def told(self, days: Collection[date]) -> list[Told]:
         """The last word of every member on the finished events of some days."""
         ...

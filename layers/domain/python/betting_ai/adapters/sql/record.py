@@ -186,6 +186,19 @@ class SqlRecordRepository:
 
     def picks(self, since: date | None = None, until: date | None = None) -> list[RecordedPick]:
         """Recommendations whose slates are of some UK dates (both included), oldest first."""
+        rules = []
+        if since is not None:
+            rules.append(since <= _UK_DAY)
+        if until is not None:
+            rules.append(until >= _UK_DAY)
+        return self._picks(*rules)
+
+    def pick(self, key: int) -> RecordedPick | None:
+        """One recommendation."""
+        found = self._picks(tables.Recommendation.id == key)
+        return found[0] if found else None
+
+    def _picks(self, *rules: sa.ColumnElement[bool]) -> list[RecordedPick]:
         pick, slate, event = tables.Recommendation, tables.Slate, tables.Event
         home, away = orm.aliased(tables.Team), orm.aliased(tables.Team)
         league, book = tables.League, tables.Book
@@ -206,12 +219,9 @@ class SqlRecordRepository:
             .join(book, book.id == pick.book_id)
             .join(home, home.id == event.home_id)
             .join(away, away.id == event.away_id)
+            .where(*rules)
             .order_by(pick.id)
         )  # fmt: skip
-        if since is not None:
-            asked = asked.where(since <= _UK_DAY)
-        if until is not None:
-            asked = asked.where(until >= _UK_DAY)
         return [_pick(dict(row)) for row in self._connection.execute(asked).mappings()]
 
     def told(self, days: Collection[date]) -> list[Told]:

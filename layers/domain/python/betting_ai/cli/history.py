@@ -1,0 +1,142 @@
+"""``history``: what was recommended and what became of it; proof; and the record to take away."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from betting_ai.cli.context import Json, current_settings
+from betting_ai.errors import InvalidInputError, NothingToDoError, RecordBrokenError
+
+app = typer.Typer(help="What was recommended, and what became of it.", invoke_without_command=True)
+
+_Since = Annotated[str | None, typer.Option("--from", help="First UK date of slates.")]
+_Until = Annotated[str | None, typer.Option("--to", help="Last UK date of slates.")]
+
+
+class ExportFormat(StrEnum):
+    """What ``history export`` writes."""
+
+    JSON = "json"
+    CSV = "csv"
+
+
+@app.callback()
+def history(
+    context: typer.Context,
+    since: _Since = None,
+    until: _Until = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Most to show.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """The newest picks with what became of them."""
+    if context.invoked_subcommand:
+        return
+    from betting_ai.bootstrap import build
+    from betting_ai.cli.settled_view import pick_line, show_picks
+
+    first, last = day_or_none(since), day_or_none(until)
+    with build(current_settings()) as opened, opened.units() as unit:
+        picks = unit.record.picks(first, last)[-limit:]
+    if not picks:
+        raise NothingToDoError("nothing has been recommended yet; `top3-bets` does so")
+    if as_json:
+        typer.echo(json.dumps([pick_line(pick) for pick in picks[::-1]], ensure_ascii=False))
+    else:
+        show_picks(picks)
+
+
+@app.command()
+def verify(as_json: Json = False) -> None:
+    """Prove that nothing was changed, left out or slipped in; exits 1 at the first broken link."""
+    from betting_ai.bootstrap import build
+
+    with build(current_settings()) as opened:
+        found = opened.verify_record()
+    if as_json:
+        told = {
+            "ok": not found.flaws,
+            "entries": dict(found.counts),
+            "last": dict(found.last),
+            "flaws": [{"where": flaw.where, "what": flaw.what} for flaw in found.flaws],
+        }
+        typer.echo(json.dumps(told, ensure_ascii=False))
+        if found.flaws:
+            raise typer.Exit(1)
+        return
+    if found.flaws:
+        first = found.flaws[0]
+        more = f" (and {len(found.flaws) - 1} more)" if len(found.flaws) > 1 else ""
+        raise RecordBrokenError(f"{first.where}: {first.what}{more}")
+    counts = ", ".join(f"{count:,} {chain}" for chain, count in found.counts.items()) or "empty"
+    typer.echo(f"The record holds: {counts}.")
+    for chain, link in found.last.items():
+        typer.echo(f"  last of {chain}: {link}")
+
+
+@app.command()
+def export(
+    out: Annotated[Path | None, typer.Option("--out", help="A file; stdout by default.")] = None,
+    form: Annotated[
+        ExportFormat, typer.Option("--format", help="json or csv.")
+    ] = ExportFormat.JSON,
+) -> None:
+    """The whole record, so that anyone can recompute it (docs/record.md says how)."""
+    from betting_ai.bootstrap import build
+
+    with build(current_settings()) as opened, opened.units() as unit:
+        text = as_csv(unit) if form is ExportFormat.CSV else as_document(unit)
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        from betting_ai.cli.evaluate import write_whole
+
+        write_whole(out, text)
+
+
+def as_document(unit: Any) -> str:  # noqa: ANN401 - ports are imported late
+    """Every chain as JSON: entries with the hash before them and their own."""
+    from betting_ai.domain.record import canonical
+
+    chains: dict[str, list[dict[str, Any]]] = {}
+    for link in unit.record.links():
+        entry = {"entry": link.entry, "previous": link.previous, "hash": link.hash}
+        chains.setdefault(link.chain, []).append(entry)
+    lines = [
+        f'"{chain}": [\n' + ",\n".join(canonical(entry) for entry in entries) + "\n]"
+        for chain, entries in chains.items()
+    ]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def as_csv(unit: Any) -> str:  # noqa: ANN401
+    """Every pick on a line."""
+    from betting_ai.cli.settled_view import pick_line
+
+    lines = [pick_line(pick) for pick in unit.record.picks()]
+    if not lines:
+        raise NothingToDoError("nothing has been recommended yet")
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue()
+
+
+def day_or_none(text: str | None) -> date | None:
+    """A date as written on the command line.
+
+    Raises:
+        InvalidInputError: it is none.
+    """
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise InvalidInputError(f"{text!r} is no date; write 2025-03-15") from None

@@ -1,0 +1,159 @@
+"""How picks, bets and settlements are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from betting_ai.domain.books import book
+from betting_ai.ports.bets import StoredBet
+from betting_ai.ports.record import RecordedPick, Settlement
+
+_COLOURS: Final = {
+    "won": "green", "half_won": "green", "lost": "red", "half_lost": "red", "void": "dim",
+    "replaced": "dim", "rejected": "dim", "unknown": "yellow",
+}  # fmt: skip
+
+
+def settled_line(one: Settlement) -> dict[str, Any]:
+    """A settlement as JSON-ready data."""
+    due, verdict = one.due, one.verdict
+    return {
+        "subject": str(due.subject),
+        "id": due.id,
+        "event_id": due.event_id,
+        "outcome": str(due.outcome),
+        "odds": float(due.price),
+        "stake": float(due.stake),
+        "result": str(verdict.result),
+        "reason": str(verdict.why),
+        "ending": str(verdict.score.ending),
+        "score": score_text(verdict.score.home, verdict.score.away),
+        "profit": float(verdict.profit),
+        "clv": verdict.clv,
+        "settled_at": one.at.isoformat(),
+    }
+
+
+def pick_line(pick: RecordedPick) -> dict[str, Any]:
+    """A pick as JSON-ready data."""
+    return {
+        "id": pick.id,
+        "slate_id": pick.slate_id,
+        "as_of": pick.as_of.isoformat(),
+        "mode": pick.mode,
+        "profile": pick.profile,
+        "model": pick.model_version,
+        "rank": pick.rank,
+        "event_id": pick.event_id,
+        "event_name": pick.event_name,
+        "league": pick.league,
+        "kickoff": pick.kickoff.isoformat(),
+        "market": pick.market.name.lower(),
+        "line": pick.line,
+        "outcome": str(pick.outcome),
+        "bookmaker": pick.bookmaker,
+        "odds": float(pick.price),
+        "bet_until_odds": float(pick.bet_until),
+        "stake": float(pick.stake),
+        "probability": pick.probability,
+        "expected_value": pick.ev,
+        "confidence": pick.confidence,
+        "risk": pick.risk,
+        "status": pick.status,
+        "profit": None if pick.profit is None else float(pick.profit),
+        "clv": pick.clv,
+        "settled_at": None if pick.settled_at is None else pick.settled_at.isoformat(),
+        "hash": pick.hash,
+    }
+
+
+def bet_line(bet: StoredBet) -> dict[str, Any]:
+    """A bet as JSON-ready data."""
+    return {
+        "reference": str(bet.bet.reference),
+        "session": bet.bet.session_id,
+        "pick": bet.bet.recommendation_id,
+        "venue": bet.bet.venue,
+        "mode": bet.bet.mode,
+        "event_id": bet.bet.event_id,
+        "outcome": str(bet.bet.outcome),
+        "odds": float(bet.bet.price),
+        "stake": float(bet.bet.stake),
+        "status": bet.status,
+        "reason": bet.reason,
+        "venue_reference": bet.venue_reference,
+        "profit": None if bet.profit is None else float(bet.profit),
+        "clv": bet.clv,
+        "created_at": bet.created_at.isoformat(),
+    }
+
+
+def show_settled(settlements: Sequence[Settlement]) -> None:
+    """Settlements as a table."""
+    table = Table("", "event", "selection", box=box.SIMPLE_HEAD)
+    for title in ("odds", "score", "result", "profit", "CLV"):
+        table.add_column(title, justify="right")
+    for one in settlements:
+        due, verdict = one.due, one.verdict
+        score = score_text(verdict.score.home, verdict.score.away) or str(verdict.score.ending)
+        table.add_row(
+            "pick" if due.subject == "recommendation" else "bet", due.event_id, str(due.outcome),
+            f"{due.price:.2f}", score, status(verdict.result), f"{verdict.profit:+}",
+            clv_text(verdict.clv),
+        )  # fmt: skip
+    console = Console(highlight=False)
+    if settlements:
+        console.print(table)
+    else:
+        console.print("Nothing changed.")
+
+
+def show_picks(picks: Sequence[RecordedPick]) -> None:
+    """Picks as a table, newest first."""
+    table = Table("", "kick-off", "match", "selection", "at", box=box.SIMPLE_HEAD)
+    for title in ("odds", "stake", "EV", "conf.", "result", "profit", "CLV"):
+        table.add_column(title, justify="right")
+    for pick in reversed(picks):
+        table.add_row(
+            str(pick.id), f"{pick.kickoff:%Y-%m-%d %H:%M}", f"{pick.event_name}, {pick.league}",
+            str(pick.outcome), book(pick.bookmaker).name, f"{pick.price:.2f}", f"{pick.stake}",
+            f"{pick.ev:+.1%}", f"{pick.confidence:.0f}", status(pick.status),
+            "" if pick.profit is None else f"{pick.profit:+}", clv_text(pick.clv),
+        )  # fmt: skip
+    Console(highlight=False).print(table)
+
+
+def show_bets(bets: Sequence[StoredBet]) -> None:
+    """Bets as a table."""
+    table = Table("kick-off", "event", "selection", "venue", box=box.SIMPLE_HEAD)
+    for title in ("odds", "stake", "status", "profit", "CLV"):
+        table.add_column(title, justify="right")
+    for bet in bets:
+        told = status(bet.status) + (f" ({bet.reason})" if bet.reason else "")
+        table.add_row(
+            f"{bet.kickoff:%Y-%m-%d %H:%M}", bet.bet.event_id, str(bet.bet.outcome),
+            f"{bet.bet.venue} ({bet.bet.mode})", f"{bet.bet.price:.2f}", f"{bet.bet.stake}", told,
+            "" if bet.profit is None else f"{bet.profit:+}", clv_text(bet.clv),
+        )  # fmt: skip
+    Console(highlight=False).print(table)
+
+
+def status(word: str) -> str:
+    """How something stands, in colour."""
+    shown = word.replace("_", " ")
+    return f"[{_COLOURS[word]}]{shown}[/]" if word in _COLOURS else shown
+
+
+def clv_text(clv: float | None) -> str:
+    """Closing-line value, or nothing where there is no close."""
+    return "" if clv is None else f"{clv:+.1%}"
+
+
+def score_text(home: int | None, away: int | None) -> str | None:
+    """``"2-1"``."""
+    return None if home is None or away is None else f"{home}-{away}"
