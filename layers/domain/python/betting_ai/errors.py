@@ -134,3 +134,9 @@ class VenueAnswerError(VenueError):
     """The venue's answer cannot be understood."""
 
     code = "venue_answer"
+
+
+class VenueOffError(VenueError):
+    """A venue that takes real money was asked for and is not switched on."""
+
+    code = "venue_off"
