@@ -23,6 +23,7 @@ from betting_ai.adapters.venues.wire import (
     Document,
     Instant,
     as_text,
+    line_text,
     market_known,
     told,
 )
@@ -248,7 +249,7 @@ def _market_url(market: BettingMarket, outcome: Outcome) -> str | None:
     key, parameter = _MARKETS[market.kind]
     if market.kind is Market.MATCH_RESULT and Outcome.DRAW not in market.outcomes:
         return None  # football only
-    line = f"?{parameter}={market.line:g}" if parameter else ""
+    line = f"?{parameter}={line_text(market)}" if parameter else ""
     return f"{key}/{outcome.value}{line}"
 
 

@@ -25,6 +25,7 @@ from betting_ai.adapters.venues.wire import (
     Instant,
     Signed,
     as_text,
+    line_text,
     market_known,
     told,
 )
@@ -259,7 +260,7 @@ def _written(slip: BetSlip) -> bytes:
         "reference": str(slip.reference),
         "event": slip.fixture_id,
         "market": slip.market.kind.name.lower(),
-        "line": as_text(Decimal(str(slip.market.line))),
+        "line": line_text(slip.market),
         "selection": slip.outcome.value,
         "price": as_text(slip.price),
         "min_price": as_text(slip.min_price),

@@ -9,6 +9,7 @@ from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy import orm
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.engine import Engine
 
 from betting_ai.adapters.sql.tables import LINE_UNITS, Book, Event, League, Odds, Team
@@ -74,7 +75,7 @@ class StoredOffers:
     def standing(self, events: Sequence[str], at: datetime) -> list[Offer]:
         """The newest price of every book for every selection of the markets that we know."""
         place = (Odds.event_id, Odds.market, Odds.line, Odds.book_id, Odds.selection)
-        newest = _known(events, at).distinct(*place).order_by(*place, Odds.quoted_at.desc())
+        newest = _known(events, at).ext(distinct_on(*place)).order_by(*place, Odds.quoted_at.desc())
         markets = {(int(m.kind), round(m.line * LINE_UNITS)): m for m in BETTING_MARKETS}
         with self._engine.connect() as connection:
             rows = connection.execute(newest).all()

@@ -47,6 +47,11 @@ def market_known(kind: Market, line: Decimal) -> BettingMarket | None:
     )
 
 
+def line_text(market: BettingMarket) -> str:
+    """A line as short as it can be: ``"2.5"``, ``"-1"``, and ``"0"`` where there is none."""
+    return f"{market.line + 0.0:g}"  # no minus zero
+
+
 def as_text(amount: Decimal) -> str:
     """A decimal string without an exponent."""
     return format(amount, "f")
