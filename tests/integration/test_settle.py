@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date, timedelta
 from decimal import Decimal
 
+import numpy as np
 import pytest
 
 from betting_ai.adapters.sql.unit_of_work import SqlUnitOfWork
 from betting_ai.domain.markets import Outcome
-from betting_ai.domain.probabilities import devig
+from betting_ai.domain.odds import fair_probabilities
 from betting_ai.domain.settlement import Ending, Score, Settled
 from betting_ai.ports.record import Why
 from betting_ai.ports.repositories import Prediction
@@ -28,6 +29,7 @@ from integration.record_world import (
 __all__ = ["world"]  # a fixture
 WON, LOST = ("won", Decimal("13.00")), ("lost", Decimal("-10.00"))
 WEEK = timedelta(days=7)
+OF_DAYS = "FROM historical_performance WHERE league_id IS NULL"
 
 
 def ending(world: World, number: int, score: Score, at: timedelta = timedelta(hours=1)) -> bool:
@@ -52,8 +54,10 @@ def test_results_settle_picks_with_profit_and_closing_line_value(world: World) -
     world.tell(match(0, (2, 1)), match(1, (0, 0)), match(2, (0, 0)))
     told = world.settle()
     assert world.statuses() == [WON, LOST, WON]
-    fair = devig([CLOSE[1].prices])[0]  # the market average's close
-    for row, k in zip(world.rows("SELECT * FROM recommendations ORDER BY id"), (0, 0, 1), strict=True):
+    fair = fair_probabilities(np.array([CLOSE[1].prices]))[0]  # the market average's close
+    for row, k in zip(
+        world.rows("SELECT * FROM recommendations ORDER BY id"), (0, 0, 1), strict=True
+    ):
         assert row["clv"] == pytest.approx(2.30 * fair[k] - 1)
         assert row["settled_at"] == EVENING
     assert [one.verdict.why for one in told.settlements] == [Why.RESULT] * 3
@@ -64,19 +68,19 @@ def test_a_second_run_changes_nothing(world: World) -> None:
     world.tell(match(0, (2, 1)), match(1, (1, 1), closed=False))
     world.settle()
     tables = ("settlements", "recommendations", "historical_performance", "model_performance")
-    before = [world.rows(f"SELECT * FROM {table}") for table in tables]  # noqa: S608
+    before = [world.rows(f"SELECT * FROM {table}") for table in tables]
     told = world.settle(EVENING + timedelta(days=1))
     assert (told.settlements, told.waiting) == ((), ())
-    assert [world.rows(f"SELECT * FROM {table}") for table in tables] == before  # noqa: S608
+    assert [world.rows(f"SELECT * FROM {table}") for table in tables] == before
 
 
 def test_without_a_close_there_is_no_value_until_one_comes(world: World) -> None:
     world.publish(slate(pick(0)))
     world.tell(match(0, (2, 1), closed=False))
     world.settle()
-    [row] = world.rows("SELECT clv, clv_count, clv_sum FROM recommendations, historical_performance"
-                       " WHERE league_id IS NULL")
-    assert (row["clv"], row["clv_count"], row["clv_sum"]) == (None, 0, 0)
+    [row] = world.rows("SELECT clv FROM recommendations")
+    [day] = world.rows(f"SELECT clv_count, clv_sum {OF_DAYS}")
+    assert (row["clv"], day["clv_count"], day["clv_sum"]) == (None, 0, 0)
     world.tell(match(0, (2, 1)))
     [again] = world.settle(EVENING + timedelta(days=1)).settlements
     assert again.verdict.clv is not None
@@ -93,8 +97,13 @@ def test_a_corrected_result_settles_again_and_leaves_a_trail(world: World) -> No
     assert [one.verdict.why for one in told.settlements] == [Why.CORRECTION]
     assert world.statuses() == [LOST]
     trail = world.rows("SELECT status, reason, goals_away FROM settlements ORDER BY id")
-    assert [tuple(row.values()) for row in trail] == [("won", "result", 1), ("lost", "correction", 2)]
-    [day] = world.rows("SELECT won, lost, profit FROM historical_performance WHERE league_id IS NULL")
+    assert [tuple(row.values()) for row in trail] == [
+        ("won", "result", 1),
+        ("lost", "correction", 2),
+    ]
+    [day] = world.rows(
+        "SELECT won, lost, profit FROM historical_performance WHERE league_id IS NULL"
+    )
     assert tuple(day.values()) == (0, 1, Decimal("-10.00"))
     world.tell(match(0, (2, 2)), at=EVENING + timedelta(hours=3))  # told again: no news
     assert world.settle(EVENING + timedelta(hours=4)).settlements == ()
@@ -147,7 +156,7 @@ def test_a_replaced_pick_is_not_settled_or_counted(world: World) -> None:
     assert world.statuses() == [("replaced", None), WON, WON]
     [first, second, third] = world.rows("SELECT replaces_id FROM recommendations ORDER BY id")
     assert [r["replaces_id"] for r in (first, second, third)] == [None, 1, None]
-    [day] = world.rows("SELECT picks, won FROM historical_performance WHERE league_id IS NULL")
+    [day] = world.rows(f"SELECT picks, won {OF_DAYS}")
     assert tuple(day.values()) == (2, 2)
 
 

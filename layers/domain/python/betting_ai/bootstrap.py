@@ -6,10 +6,14 @@ import hashlib
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
+
+from sqlalchemy.engine import Engine
 
 from betting_ai.adapters.feeds.football_data.folder import FolderContents, FolderFeed, SeasonFolder
 from betting_ai.adapters.feeds.football_data.normaliser import FootballDataNormaliser
@@ -23,13 +27,14 @@ from betting_ai.adapters.sql.health import DatabaseHealth, examine
 from betting_ai.adapters.sql.unit_of_work import unit_of_work_factory
 from betting_ai.clock import Clock, SystemClock
 from betting_ai.domain.leagues import LEAGUES
-from betting_ai.errors import ModelMissingError
+from betting_ai.errors import InvalidInputError, ModelMissingError, VenueOffError
 from betting_ai.models.frequency import BACKTEST, Frequency
 from betting_ai.models.registry import Registry
 from betting_ai.ports.bets import PAPER, REAL
 from betting_ai.ports.feeds import Feed
 from betting_ai.ports.unit_of_work import UnitOfWorkFactory
-from betting_ai.settings import Settings
+from betting_ai.ports.venue import Venue
+from betting_ai.settings import REAL_VENUES, Settings
 from betting_ai.usecases.ingest_raw import IngestRaw
 from betting_ai.usecases.place_bet import PlaceBet, ReconcileBets
 from betting_ai.usecases.predict_event import PredictEvent
@@ -38,6 +43,8 @@ from betting_ai.usecases.select_top3 import SelectTop3
 from betting_ai.usecases.settle_picks import SettlePicks
 from betting_ai.usecases.track_record import TrackRecord
 from betting_ai.usecases.verify_record import VerifyRecord
+
+Setting = TypeVar("Setting")
 
 
 @dataclass(frozen=True)
@@ -61,8 +68,11 @@ class App:
     @cached_property
     def units(self) -> UnitOfWorkFactory:
         """Transactions in the database."""
-        engine = self._stack.enter_context(open_database(self._url, self.settings.home))
-        return unit_of_work_factory(engine)
+        return unit_of_work_factory(self._engine)
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return self._stack.enter_context(open_database(self._url, self.settings.home))
 
     @property
     def _url(self) -> str | None:
@@ -211,6 +221,55 @@ class App:
             progress=progress,
         )
 
+    def venue(self, name: str = "paper") -> Venue:
+        """Where bets are placed.
+
+        Raises:
+            InvalidInputError: there is no such venue, or a setting that it needs is missing.
+            VenueOffError: it takes real money and is not switched on.
+        """
+        if name not in ("paper", *REAL_VENUES):
+            raise InvalidInputError(f"no venue {name!r}; use paper, {' or '.join(REAL_VENUES)}")
+        if name in REAL_VENUES and name not in self.settings.real_venues:
+            raise VenueOffError(
+                f"{name} takes real money and is off; BETTING_AI_REAL_VENUES={name} switches it on"
+            )
+        return {"paper": self._paper, "stake": self._stake, "cloudbet": self._cloudbet}[name]()
+
+    def _paper(self) -> Venue:
+        from betting_ai.adapters.venues.paper import (  # noqa: PLC0415 - few commands bet
+            PaperRules,
+            PaperVenue,
+        )
+        from betting_ai.adapters.venues.stored_offers import StoredOffers  # noqa: PLC0415
+
+        rules = PaperRules(
+            bankroll=self.bankroll,
+            delay=timedelta(seconds=self.settings.paper_delay),
+            drift=self.settings.paper_drift,
+            rejects=self.settings.paper_rejects,
+            stakes=self.settings.paper_stakes,
+        )
+        return PaperVenue(self._engine, StoredOffers(self._engine), self.clock, rules)
+
+    def _stake(self) -> Venue:
+        from betting_ai.adapters.venues.stake import StakeKey, StakeVenue  # noqa: PLC0415
+
+        url = _needed(self.settings.stake_url, "stake_url")
+        key = _needed(self.settings.stake_key, "stake_key")
+        secret = _needed(self.settings.stake_secret, "stake_secret")
+        venue = StakeVenue(url, StakeKey(key, secret), clock=self.clock)
+        self._stack.callback(venue.close)
+        return venue
+
+    def _cloudbet(self) -> Venue:
+        from betting_ai.adapters.venues.cloudbet import CloudbetVenue  # noqa: PLC0415
+
+        key = _needed(self.settings.cloudbet_key, "cloudbet_key")
+        venue = CloudbetVenue(self.settings.cloudbet_url, key, clock=self.clock)
+        self._stack.callback(venue.close)
+        return venue
+
     def examine_database(self) -> tuple[str, DatabaseHealth | None]:
         """Where the database is, and how it is; None where there is none yet.
 
@@ -231,6 +290,12 @@ class App:
         """The same over a database of its own, so that the sample never meets a live record."""
         own = {"home": self.settings.home / "sample", "database_url": None}
         return App(self.settings.model_copy(update=own), self.clock, self._stack)
+
+
+def _needed(setting: Setting | None, name: str) -> Setting:
+    if setting is None:
+        raise InvalidInputError(f"setting {name} is missing; set BETTING_AI_{name.upper()}")
+    return setting
 
 
 @contextmanager

@@ -158,3 +158,9 @@ class RecordBrokenError(DomainError):
     """An entry of the record is not what was published."""
 
     code = "record_broken"
+
+
+class VenueOffError(VenueError):
+    """A venue that takes real money was asked for and is not switched on."""
+
+    code = "venue_off"

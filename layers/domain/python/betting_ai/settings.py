@@ -9,7 +9,7 @@ import os
 import sys
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import (
     AfterValidator,
@@ -75,6 +75,23 @@ def _profile(name: str) -> str:
         raise ValueError(str(error)) from None
 
 
+def _venues(names: tuple[str, ...]) -> tuple[str, ...]:
+    if unknown := set(names) - set(REAL_VENUES):
+        raise ValueError(f"no venue {min(unknown)!r} takes real money; use stake or cloudbet")
+    return names
+
+
+def _stake_ranges(
+    ranges: dict[str, tuple[Decimal, Decimal]],
+) -> dict[str, tuple[Decimal, Decimal]]:
+    if not all(0 < least <= most for least, most in ranges.values()):
+        raise ValueError("a least stake is above 0 and not above the most")
+    return ranges
+
+
+REAL_VENUES: Final = ("stake", "cloudbet")
+"""Venues that take real money, off unless named in ``real_venues``."""
+
 Codes = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_codes)]
 
 
@@ -91,6 +108,16 @@ class Settings(BaseSettings):
         bankroll: in units or currency.
         profile: ``strict`` or ``value``.
         channel: which promoted models to use.
+        real_venues: venues with real money that bets may be placed at; none by default.
+        stake_url: server that speaks the wire format of ``docs/venues/stake.md``; no default.
+        stake_key: names the account there.
+        stake_secret: signs the calls to it.
+        cloudbet_url: of Cloudbet's API.
+        cloudbet_key: its trading key.
+        paper_delay: seconds from a paper bet to its decision.
+        paper_drift: share by which the price moves against a paper bet.
+        paper_rejects: share of paper bets that are refused for no reason.
+        paper_stakes: least and most paper stake by book code; ``"*"`` is for all others.
     """
 
     model_config = SettingsConfigDict(
@@ -109,6 +136,18 @@ class Settings(BaseSettings):
     bankroll: Decimal = Field(default=Decimal(1000), gt=0)
     profile: Annotated[str, AfterValidator(_profile)] = "strict"
     channel: str = "stable"
+    real_venues: Annotated[Codes, AfterValidator(_venues)] = ()
+    stake_url: str | None = None
+    stake_key: SecretStr | None = None
+    stake_secret: SecretStr | None = None
+    cloudbet_url: str = "https://sports-api.cloudbet.com"
+    cloudbet_key: SecretStr | None = None
+    paper_delay: float = Field(default=5.0, ge=0, le=3600)
+    paper_drift: Decimal = Field(default=Decimal("0.002"), ge=0, lt=1)
+    paper_rejects: float = Field(default=0.02, ge=0, le=1)
+    paper_stakes: Annotated[dict[str, tuple[Decimal, Decimal]], AfterValidator(_stake_ranges)] = (
+        Field(default_factory=lambda: {"*": (Decimal("0.10"), Decimal(500))})
+    )
 
 
 def load_settings(**overrides: object) -> Settings:

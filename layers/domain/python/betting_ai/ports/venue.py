@@ -78,6 +78,7 @@ class VenuePrice:
         min_stake: least it takes; None where it does not say.
         max_stake: most it takes; None where it does not say.
         quoted_at: UTC.
+        bookmaker: book code, at a venue that stands for several; None for the venue's own price.
     """
 
     fixture_id: str
@@ -87,6 +88,7 @@ class VenuePrice:
     min_stake: Decimal | None
     max_stake: Decimal | None
     quoted_at: datetime
+    bookmaker: str | None = None
 
 
 @dataclass(frozen=True)

@@ -140,6 +140,7 @@ class PlaceBet:
             price
             for price in self.venue.prices([fixture.id])
             if (price.market, price.outcome) == (market, pick.outcome)
+            and price.bookmaker in {None, pick.bookmaker}
         ]
         if not offered:
             raise NotOfferedError(f"{self.venue.name} does not offer {_told(pick, market)}")

@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.engine import Connection, RowMapping
 
 from betting_ai.adapters.sql import tables
@@ -380,7 +380,7 @@ class SqlBetRepository:
             sa.select(table.bet_id, table.profit)
             .join(bet, bet.id == table.bet_id)
             .where(bet.mode == mode, table.settled_at < since)
-            .distinct(table.bet_id)
+            .ext(distinct_on(table.bet_id))
             .order_by(table.bet_id, table.id.desc())
             .subquery()
         )
@@ -388,7 +388,7 @@ class SqlBetRepository:
             sa.select(table.bet_id, table.profit)
             .join(bet, bet.id == table.bet_id)
             .where(bet.mode == mode, table.settled_at >= since)
-            .distinct(table.bet_id)
+            .ext(distinct_on(table.bet_id))
             .order_by(table.bet_id, table.id.desc())
             .subquery()
         )

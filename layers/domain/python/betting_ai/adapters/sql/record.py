@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import orm
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.engine import Connection, RowMapping
 
 from betting_ai.adapters.sql import tables
@@ -232,7 +233,7 @@ class SqlRecordRepository:
                 said.model_version, said.member, said.p_home, said.p_draw, said.p_away,
                 event.day, result.goals_home, result.goals_away,
             )
-            .distinct(said.event_id, said.model_version, said.member)
+            .ext(distinct_on(said.event_id, said.model_version, said.member))
             .join(event, event.id == said.event_id)
             .join(result, result.event_id == said.event_id)
             .where(event.day.in_(days), result.goals_home.is_not(None))

@@ -600,6 +600,35 @@ class Violation(Base):
     at: Mapped[dt.datetime]
 
 
+class PaperBet(Base):
+    """What the paper venue made of a bet: its own record, as a bookmaker's is. Append-only."""
+
+    __tablename__ = "paper_bets"
+    __table_args__ = (
+        _one_of("state", "accepted", "refused"),
+        _check("reason", "(state = 'refused') = (reason IS NOT NULL)"),
+        _check(
+            "taken",
+            "(state = 'accepted') = (price IS NOT NULL)"
+            " AND (price IS NULL) = (stake IS NULL) AND (price IS NULL) = (kickoff IS NULL)",
+        ),
+        _check("price", "price > 1"),
+        _check("stake", "stake > 0"),
+        Index(None, "currency", "kickoff"),
+    )
+
+    reference: Mapped[UUID] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(sa.BigInteger, Identity(always=True), unique=True)
+    slip: Mapped[dict[str, Any]]
+    currency: Mapped[str]
+    state: Mapped[str]
+    reason: Mapped[str | None]
+    price: Mapped[Price | None]
+    stake: Mapped[Money | None]
+    kickoff: Mapped[dt.datetime | None]
+    decided_at: Mapped[dt.datetime]
+
+
 class Transaction(Base):
     """A transfer of crypto money, as its receipts tell."""
 

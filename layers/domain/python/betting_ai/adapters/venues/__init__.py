@@ -1,0 +1,1 @@
+"""Where bets are placed: paper, and bookmakers with an API."""
