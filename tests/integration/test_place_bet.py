@@ -321,7 +321,7 @@ def test_a_stop_is_for_everything_and_cannot_be_shortened(desk: Desk) -> None:
             unit.bets.pause(Pause.SELF_EXCLUSION, week - timedelta(days=1), None, "regret", MORNING)
         unit.bets.pause(Pause.COOL_OFF, MORNING + timedelta(hours=1), REAL, "tired", MORNING)
         unit.commit()
-    with pytest.raises(ProtectionError, match="excluded yourself; .* from 2025-03-22"):
+    with pytest.raises(ProtectionError, match=r"excluded yourself; .* from 2025-03-22"):
         desk.place(1)
     with pytest.raises(Exception, match="append-only"):
         desk.world.rows("DELETE FROM restraints RETURNING id")

@@ -286,6 +286,25 @@ class App:
         with reach_database(self._url, self.settings.home) as engine:
             return where, examine(engine)
 
+    def for_replay(self, clock: Clock) -> App:
+        """The same over a database of its own, begun anew, with a paper venue that takes all.
+
+        Args:
+            clock: tells what counts as the present there.
+        """
+        home = self.settings.home / "replay"
+        self._stack.enter_context(EmbeddedPostgres(home)).wipe()
+        everything = {"*": (Decimal("0.01"), Decimal(10) ** 12)}
+        own = {
+            "home": home,
+            "database_url": None,
+            "paper_delay": 0.0,
+            "paper_drift": Decimal(0),
+            "paper_rejects": 0.0,
+            "paper_stakes": everything,
+        }
+        return App(self.settings.model_copy(update=own), clock, self._stack)
+
     def for_sample(self) -> App:
         """The same over a database of its own, so that the sample never meets a live record."""
         own = {"home": self.settings.home / "sample", "database_url": None}

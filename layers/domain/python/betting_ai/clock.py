@@ -32,3 +32,18 @@ class FixedClock:
     def now(self) -> datetime:
         """The instant it was made with."""
         return self.instant
+
+
+class MovingClock:
+    """A clock that shows what it is set to, and never runs backwards; for living days again."""
+
+    def __init__(self, instant: datetime) -> None:
+        self._instant = instant
+
+    def now(self) -> datetime:
+        """The instant it was set to last."""
+        return self._instant
+
+    def move(self, instant: datetime) -> None:
+        """Set it; an earlier instant than the present one changes nothing."""
+        self._instant = max(self._instant, instant)

@@ -19,6 +19,7 @@ from betting_ai.cli.ingest import fetch, ingest
 from betting_ai.cli.lookahead import lookahead_check
 from betting_ai.cli.performance import performance
 from betting_ai.cli.predict import predict
+from betting_ai.cli.replay import replay
 from betting_ai.cli.settle import settle
 from betting_ai.cli.top3 import top3_bets
 from betting_ai.cli.train import train
@@ -40,6 +41,7 @@ for command in (
     evaluate,
     backtest,
     lookahead_check,
+    replay,
     settle,
     performance,
     doctor,
