@@ -11,7 +11,6 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any, Final
 
-from betting_ai.domain.events import event_id
 from betting_ai.domain.record import broken, digest
 from betting_ai.domain.settlement import Settled, profit, settle
 from betting_ai.ports.bets import LedgerLine, Session, StoredBet
@@ -100,6 +99,8 @@ _SAME: Final = {
 }
 """Column of a recommendation -> the same number on its slate."""
 
+_SAME_WORDS: Final = {"event": "event_id", "bookmaker": "bookmaker", "selection": "outcome"}
+
 _ROUNDED: Final = 5.1e-5  # a slate shows four places and more
 
 
@@ -122,13 +123,19 @@ def _slates(links: Sequence[Link]) -> Iterator[Flaw]:
         if shown is None:
             yield Flaw(link.name, "its slate does not have it")
             continue
-        if event_id(shown["event_id"]) != link.entry["event_id"]:
-            yield Flaw(link.name, "its event is not the slate's")
-        for column, field in _SAME.items():
-            if not _equal(link.entry[column], shown[field]):
-                yield Flaw(link.name, f"its {column} is not the slate's {field}")
+        yield from _differences(link, shown)
     for slate, rank in on_slates:
         yield Flaw(f"pick {rank} of slate {slate}", "it is missing")
+
+
+def _differences(link: Link, shown: Mapping[str, Any]) -> Iterator[Flaw]:
+    """A pick says what its slate says."""
+    for name, field in _SAME_WORDS.items():
+        if link.entry[name] != shown[field]:
+            yield Flaw(link.name, f"its {name} is not the slate's {field}")
+    for column, field in _SAME.items():
+        if not _equal(link.entry[column], shown[field]):
+            yield Flaw(link.name, f"its {column} is not the slate's {field}")
 
 
 def _equal(stored: Decimal | float | None, shown: float | None) -> bool:

@@ -39,16 +39,15 @@ _LATE_CLOSE: Final = timedelta(days=30)  # so long a close may still come
 
 _UK_DAY: Final = sa.func.date(sa.func.timezone("Europe/London", tables.Slate.as_of))
 
-# What a recommendation's hash is made of, in the order of no importance.
-RECOMMENDED: Final = (
-    "slate_id", "rank", "event_id", "book_id", "market", "line", "selection", "price", "quoted_at",
-    "probability", "ensemble_probability", "consensus_probability", "model_ev", "ev", "ev_lower",
-    "ev_se", "confidence", "risk_score", "risk_adjusted_return", "composite_score", "stake",
-    "bet_until_price", "expires_at", "advice", "rationale",
+# Columns that a recommendation's hash is made of, beside the names that its keys stand for.
+_RECOMMENDED: Final = (
+    "slate_id", "rank", "line", "price", "quoted_at", "probability", "ensemble_probability",
+    "consensus_probability", "model_ev", "ev", "ev_lower", "ev_se", "confidence", "risk_score",
+    "risk_adjusted_return", "composite_score", "stake", "bet_until_price", "expires_at", "advice",
+    "rationale",
 )  # fmt: skip
-_SETTLED_ENTRY: Final = (
-    "recommendation_id", "bet_id", "status", "reason", "ending", "goals_home", "goals_away",
-    "profit", "clv", "settled_at",
+_SETTLED: Final = (
+    "status", "reason", "ending", "goals_home", "goals_away", "profit", "clv", "settled_at",
 )  # fmt: skip
 
 
@@ -154,7 +153,7 @@ class SqlRecordRepository:
         previous = self._connection.scalar(last)
         for one in settlements:
             row = _settled_row(one)
-            link = digest(row, previous or "")
+            link = digest(settled_entry(row, self._subject(one.due)), previous or "")
             self._connection.execute(
                 sa.insert(table).values(**row, previous_hash=previous, hash=link)
             )
@@ -184,6 +183,13 @@ class SqlRecordRepository:
                 one = Settlement(replace(due, last=None), due.last, row["settled_at"])
                 found.append((row["number"], one))
         return [one for _, one in sorted(found, key=itemgetter(0))]
+
+    def _subject(self, due: Due) -> str:
+        """The name that a settlement's entry gives to what it settles."""
+        pick, bet = tables.Recommendation, tables.Bet
+        if due.subject is Subject.PICK:
+            return f"pick {self._connection.scalar(sa.select(pick.hash).where(pick.id == due.id))}"
+        return f"bet {self._connection.scalar(sa.select(bet.reference).where(bet.id == due.id))}"
 
     def picks(self, since: date | None = None, until: date | None = None) -> list[RecordedPick]:
         """Recommendations whose slates are of some UK dates (both included), oldest first."""
@@ -307,21 +313,37 @@ class SqlRecordRepository:
             )
             for row in self._rows(slate, slate.as_of, slate.id)
         ]
+        event, book = tables.Event, tables.Book
+        asked = (
+            sa.select(pick.__table__, event.slug, book.code)
+            .join(event, event.id == pick.event_id)
+            .join(book, book.id == pick.book_id)
+            .order_by(pick.id)
+        )
+        found = [dict(row) for row in self._connection.execute(asked).mappings()]
+        hashes = {row["id"]: row["hash"] for row in found}
         picks = [
             Link(
                 "recommendations",
                 f"pick {row['rank']} of slate {row['slate_id']}",
-                recommended_entry(dict(row)),
+                recommended_entry(row, row["slug"], row["code"], hashes.get(row["replaces_id"])),
                 row["previous_hash"],
                 row["hash"],
             )
-            for row in self._rows(pick, pick.id)
+            for row in found
         ]
+        bet = tables.Bet
+        references = dict(self._connection.execute(sa.select(bet.id, bet.reference)).all())
         settlements = [
             Link(
                 "settlements",
                 f"settlement {row['id']}",
-                {name: row[name] for name in _SETTLED_ENTRY},
+                settled_entry(
+                    dict(row),
+                    f"pick {hashes.get(row['recommendation_id'])}"
+                    if row["bet_id"] is None
+                    else f"bet {references.get(row['bet_id'])}",
+                ),
                 row["previous_hash"],
                 row["hash"],
             )
@@ -334,12 +356,35 @@ class SqlRecordRepository:
         return list(self._connection.execute(asked).mappings())
 
 
-def recommended_entry(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What a recommendation's hash is made of; what it replaces is said where it does."""
-    entry = {name: row[name] for name in RECOMMENDED}
-    if row["replaces_id"] is not None:
-        entry["replaces_id"] = row["replaces_id"]
-    return entry
+def recommended_entry(
+    row: Mapping[str, Any], event: str, bookmaker: str, replaces: str | None
+) -> dict[str, Any]:
+    """What a recommendation's hash is made of: its columns, and what its keys stand for.
+
+    Args:
+        row: of the table.
+        event: slug.
+        bookmaker: book code.
+        replaces: hash of the recommendation that it replaces, where it does.
+    """
+    market = Market(row["market"])
+    entry = {name: row[name] for name in _RECOMMENDED} | {
+        "event": event,
+        "bookmaker": bookmaker,
+        "market": market.name.lower(),
+        "selection": str(SELECTIONS[market][row["selection"]]),
+    }
+    return entry if replaces is None else entry | {"replaces": replaces}
+
+
+def settled_entry(row: Mapping[str, Any], subject: str) -> dict[str, Any]:
+    """What a settlement's hash is made of.
+
+    Args:
+        row: of the table.
+        subject: ``"pick <hash>"`` or ``"bet <reference>"``.
+    """
+    return {"subject": subject} | {name: row[name] for name in _SETTLED}
 
 
 def _followed(links: Iterable[Link]) -> list[Link]:

@@ -123,18 +123,21 @@ class SqlSlateRepository:
         previous = self._connection.scalar(last)
         books = book_ids(self._connection, sorted({p.candidate.bookmaker for p in picks}))
         events = [event_id(pick.candidate.event_id) for pick in picks]
-        replaced = dict(
-            self._connection.execute(
+        replaced = {
+            event: (key, link)
+            for event, key, link in self._connection.execute(
                 sa.update(table)
                 .where(table.event_id.in_(events), table.status == _PENDING)
                 .values(status=_REPLACED, settled_at=as_of)
-                .returning(table.event_id, table.id)
-            ).all()
-        )
+                .returning(table.event_id, table.id, table.hash)
+            )
+        }
         for pick in picks:
             row = _recommendation(slate_id, pick, books)
-            row["replaces_id"] = replaced.get(row["event_id"])
-            link = digest(recommended_entry(row), previous or "")
+            row["replaces_id"], before = replaced.get(row["event_id"], (None, None))
+            candidate = pick.candidate
+            entry = recommended_entry(row, candidate.event_id, candidate.bookmaker, before)
+            link = digest(entry, previous or "")
             self._connection.execute(
                 sa.insert(table).values(**row, previous_hash=previous, hash=link)
             )
