@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from math import nan
 from typing import Any
 
@@ -27,7 +28,9 @@ from alert_examples import (
 from betting_ai.domain.slate import NearMiss, Rationale, Reason, Shortfall, Slate, Stamp
 from betting_ai.errors import InvalidInputError
 from betting_ai.ports.notifier import LONGEST_SUBJECT, Message
+from betting_ai.ports.record import RecordedPick
 from betting_ai.usecases.alert_text import MOST_BYTES, WIDTH, Standing, alert
+from betting_ai.usecases.track_record import summary
 
 FULL = slate_of(
     FOREST_PICK,
@@ -150,6 +153,26 @@ def test_a_short_record_is_too_short_to_say(settled: int) -> None:
 def test_a_record_that_may_be_luck_says_so() -> None:
     assert "this can still be luck" in words(FULL, replace(STANDING, clv_low=-0.004))
     assert "this can still be luck" not in words(FULL, STANDING)
+
+
+def test_the_record_is_what_the_track_record_says() -> None:
+    fields = {name: getattr(RecordedPick, name, None) for name in RecordedPick.__annotations__}
+    pick = RecordedPick(**fields | {"as_of": MORNING, "price": Decimal(2), "stake": Decimal(1),
+                                    "ev": 0.05, "status": "won", "profit": Decimal(1)})  # fmt: skip
+    settled = [
+        replace(pick, clv=clv, as_of=MORNING + timedelta(days=day))
+        for day, clv in enumerate((0.04, 0.02, -0.03, None))
+    ]
+    record = {"first_day": "2025-04-05", "all": summary(settled)}
+    standing = Standing.of(record, date(2025, 5, 5))
+    assert standing is not None
+    assert (standing.settled, standing.days) == (3, 30)
+    assert standing.mean_clv == pytest.approx(0.01)
+    assert standing.clv_low < standing.mean_clv < standing.clv_high
+    assert standing.beat_close == pytest.approx(2 / 3)
+    assert Standing.of({"first_day": None}, date(2025, 5, 5)) is None
+    nothing = Standing.of(record | {"all": summary([])}, date(2025, 5, 5))
+    assert "CLV so far: 0 settled picks in 30 days, too few to say." in words(FULL, nothing)
 
 
 def test_a_market_maximum_is_no_price_to_take() -> None:

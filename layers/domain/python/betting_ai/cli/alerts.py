@@ -51,19 +51,25 @@ def check(settings: Settings) -> None:
 
 
 def tell(slate: Slate, settings: Settings, voice: Voice) -> None:
-    """Send a slate, once.
+    """Send a slate, once, with the record so far where the slate is live.
 
     Raises:
         NotifyError: it could not be handed over.
     """
     from betting_ai.bootstrap import build
     from betting_ai.domain.record import digest
+    from betting_ai.domain.slate import Stamp
+    from betting_ai.usecases.alert_text import Standing
     from betting_ai.usecases.send_alerts import SendAlertsCommand
+    from betting_ai.usecases.settle_picks import uk_day
+    from betting_ai.usecases.track_record import TrackRecordCommand
 
-    payload = slate.to_dict()
+    payload, standing = slate.to_dict(), None
     with build(settings) as opened:
         send = opened.send_alerts
-        command = SendAlertsCommand(digest(payload), payload, frequency=opened.frequency)
-        done = send(command)
+        if Stamp.RECONSTRUCTED not in slate.stamps:
+            record = opened.track_record(TrackRecordCommand())
+            standing = Standing.of(record, uk_day(slate.as_of))
+        done = send(SendAlertsCommand(digest(payload), payload, standing, opened.frequency))
     what = "this slate was sent before, and not again" if done.repeated else "alert sent"
     voice.note(f"{what}: {send.notifier.name}, {done.message.subject}")

@@ -10,9 +10,9 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from textwrap import wrap
-from typing import Any, Final
+from typing import Any, Final, Self
 from zoneinfo import ZoneInfo
 
 from betting_ai.domain.books import book
@@ -21,6 +21,7 @@ from betting_ai.domain.slate import MOST_PICKS, Stamp
 from betting_ai.errors import InvalidInputError
 from betting_ai.models.frequency import Frequency
 from betting_ai.ports.notifier import LONGEST_SUBJECT, Message
+from betting_ai.usecases.track_record import FEW
 from betting_ai.usecases.words import STAMPS, criteria_asked, no_bet_because, why_not
 
 WIDTH: Final = 76
@@ -28,9 +29,6 @@ WIDTH: Final = 76
 
 MOST_BYTES: Final = 8192
 """The longest text, whatever is in the slate."""
-
-FEWEST_TO_SAY: Final = 30
-"""With fewer settled picks, the record so far says nothing."""
 
 _UK: Final = ZoneInfo("Europe/London")
 _INDENT: Final = "   "
@@ -75,6 +73,16 @@ class Standing:
     clv_high: float
     beat_close: float
     days: int
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any], day: date) -> Self | None:
+        """What `TrackRecord` found, on a UK date; None before the first pick."""
+        if record["first_day"] is None:
+            return None
+        clv, (low, high) = record["all"]["clv"], record["all"]["clv"]["interval"]
+        beat = record["all"]["beat_close"]["mean"]
+        days = (day - date.fromisoformat(record["first_day"])).days
+        return cls(clv["n"], clv["mean"], low, high, beat, days)
 
 
 def alert(
@@ -155,7 +163,7 @@ def _head(slate: Mapping[str, Any], standing: Standing | None) -> list[str]:
 def _so_far(standing: Standing) -> str:
     picks = f"{standing.settled} settled pick{'' if standing.settled == 1 else 's'}"
     since = f"{picks} in {standing.days} day{'' if standing.days == 1 else 's'}"
-    if standing.settled < FEWEST_TO_SAY:
+    if standing.settled < FEW:
         return f"CLV so far: {since}, too few to say."
     told = (
         f"CLV so far: {standing.mean_clv:+.1%} a pick (95% interval {standing.clv_low:+.1%} to "
