@@ -198,7 +198,7 @@ def test_a_folder_is_read_once_and_answers_the_same_again(
 def test_a_day_without_matches_is_no_error(betting_ai: Command, folder: Path) -> None:
     done = betting_ai("top3-bets", "--folder", str(folder), "--as-of", "2024-03-23")
     assert (done.code, done.err) == (0, "")
-    assert "No match kicks off in this window" in done.out
+    assert "No bet today: no match kicks off in this window" in done.out
 
 
 @pytest.mark.parametrize(

@@ -138,8 +138,8 @@ def test_no_line_is_wider_than_the_terminal(
     ("considered", "priced", "words"),
     [
         (53, 51, "No bet today: none of 51 priced matches"),
-        (9, 0, "No match in this window has a usable price yet"),
-        (0, 0, "No match kicks off in this window"),
+        (9, 0, "No bet today: no match in this window has a usable price yet"),
+        (0, 0, "No bet today: no match kicks off in this window"),
     ],
 )
 def test_an_empty_day_says_so_calmly(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from betting_ai.adapters.feeds.sample import SampleFeed
 from betting_ai.adapters.local.model_store import FolderModelStore
 from betting_ai.adapters.local.object_store import LocalObjectStore
 from betting_ai.adapters.local.postgres import EmbeddedPostgres
+from betting_ai.adapters.local.sent_alerts import NotedAlerts
 from betting_ai.adapters.sql.database import open_database, reach_database
 from betting_ai.adapters.sql.health import DatabaseHealth, examine
 from betting_ai.adapters.sql.unit_of_work import unit_of_work_factory
@@ -32,6 +34,7 @@ from betting_ai.models.frequency import BACKTEST, Frequency
 from betting_ai.models.registry import Registry
 from betting_ai.ports.bets import PAPER, REAL
 from betting_ai.ports.feeds import Feed
+from betting_ai.ports.notifier import Notifier
 from betting_ai.ports.unit_of_work import UnitOfWorkFactory
 from betting_ai.ports.venue import Venue
 from betting_ai.settings import REAL_VENUES, Settings
@@ -40,6 +43,7 @@ from betting_ai.usecases.place_bet import PlaceBet, ReconcileBets
 from betting_ai.usecases.predict_event import PredictEvent
 from betting_ai.usecases.prepare_data import PrepareData
 from betting_ai.usecases.select_top3 import SelectTop3
+from betting_ai.usecases.send_alerts import SendAlerts
 from betting_ai.usecases.settle_picks import SettlePicks
 from betting_ai.usecases.track_record import TrackRecord
 from betting_ai.usecases.verify_record import VerifyRecord
@@ -137,6 +141,57 @@ class App:
     def predict_event(self) -> PredictEvent:
         """Predicts one event."""
         return PredictEvent(self.units, self.registry)
+
+    @property
+    def send_alerts(self) -> SendAlerts:
+        """Tells people of a slate.
+
+        Raises:
+            InvalidInputError: as `notifier`.
+        """
+        return SendAlerts(self.notifier, NotedAlerts(self.raw))
+
+    @property
+    def notifier(self) -> Notifier:
+        """How people are told.
+
+        Raises:
+            InvalidInputError: no way is set up, or not in full.
+        """
+        from betting_ai.adapters.local.notifiers import (  # noqa: PLC0415 - slow to import
+            ConsoleNotifier,
+            FileNotifier,
+            SmtpNotifier,
+        )
+
+        told = self.settings
+        match told.alerts:
+            case "none":
+                raise InvalidInputError(
+                    "no alerts are set up; set BETTING_AI_ALERTS to console, file or smtp"
+                )
+            case "console":
+                return ConsoleNotifier(sys.stderr)
+            case "file":
+                return FileNotifier(told.alerts_file or told.home / "alerts.mbox", self.clock)
+        if not (told.smtp_host and told.smtp_from and told.smtp_to):
+            raise InvalidInputError(
+                "alerts by e-mail need BETTING_AI_SMTP_HOST, BETTING_AI_SMTP_FROM and "
+                "BETTING_AI_SMTP_TO"
+            )
+        if (told.smtp_user is None) != (told.smtp_password is None):
+            raise InvalidInputError(
+                "BETTING_AI_SMTP_USER and BETTING_AI_SMTP_PASSWORD go together: set both, or none"
+            )
+        return SmtpNotifier(
+            host=told.smtp_host,
+            port=told.smtp_port,
+            sender=told.smtp_from,
+            recipients=told.smtp_to,
+            clock=self.clock,
+            user=told.smtp_user,
+            password=told.smtp_password,
+        )
 
     @property
     def frequency(self) -> Frequency | None:

@@ -112,6 +112,12 @@ class DatabaseUnavailableError(DomainError):
     code = "database_unavailable"
 
 
+class NotifyError(DomainError):
+    """A message could not be handed over, or not to everyone."""
+
+    code = "notify_failed"
+
+
 class VenueError(DomainError):
     """A venue did not do what was asked."""
 

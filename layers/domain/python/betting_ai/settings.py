@@ -6,10 +6,11 @@ Nothing is read at import time; `load_settings` reads once, at the edge.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -92,7 +93,19 @@ def _stake_ranges(
 REAL_VENUES: Final = ("stake", "cloudbet")
 """Venues that take real money, off unless named in ``real_venues``."""
 
+
+# What no mail program needs quotes for; nothing in it can end a header or an SMTP command.
+_ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
+
+
+def _address(text: str) -> str:
+    if not _ADDRESS.fullmatch(text):
+        raise ValueError("must be an e-mail address, such as me@example.org")
+    return text
+
+
 Codes = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_codes)]
+Address = Annotated[str, AfterValidator(_address)]
 
 
 class Settings(BaseSettings):
@@ -118,6 +131,14 @@ class Settings(BaseSettings):
         paper_drift: share by which the price moves against a paper bet.
         paper_rejects: share of paper bets that are refused for no reason.
         paper_stakes: least and most paper stake by book code; ``"*"`` is for all others.
+        alerts: how people are told of a slate.
+        alerts_file: mailbox file for ``file``; ``alerts.mbox`` under ``home`` by default.
+        smtp_host: mail server for ``smtp``.
+        smtp_port: its port; TLS from the start on 465, STARTTLS elsewhere.
+        smtp_user: to log in with; needs a password.
+        smtp_password: needs a user.
+        smtp_from: the sender's address.
+        smtp_to: the recipients' addresses.
     """
 
     model_config = SettingsConfigDict(
@@ -148,6 +169,14 @@ class Settings(BaseSettings):
     paper_stakes: Annotated[dict[str, tuple[Decimal, Decimal]], AfterValidator(_stake_ranges)] = (
         Field(default_factory=lambda: {"*": (Decimal("0.10"), Decimal(500))})
     )
+    alerts: Literal["none", "console", "file", "smtp"] = "none"
+    alerts_file: Path | None = None
+    smtp_host: str | None = None
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_from: Address | None = None
+    smtp_to: Annotated[tuple[Address, ...], NoDecode, BeforeValidator(_codes)] = ()
 
 
 def load_settings(**overrides: object) -> Settings:

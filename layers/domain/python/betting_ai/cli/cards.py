@@ -17,17 +17,9 @@ from rich.text import Text
 
 from betting_ai.domain.books import book
 from betting_ai.domain.markets import OUTCOMES, Outcome, betting_market
-from betting_ai.domain.slate import (
-    Candidate,
-    Criteria,
-    NearMiss,
-    Pick,
-    Reason,
-    Shortfall,
-    Slate,
-    Stamp,
-)
+from betting_ai.domain.slate import Candidate, NearMiss, Pick, Slate, Stamp
 from betting_ai.models.frequency import Frequency
+from betting_ai.usecases.words import REASONS, STAMPS, criteria_asked, no_bet_because, why_not
 
 _WIDEST: Final = 100
 _BAR: Final = 20
@@ -37,30 +29,6 @@ _MEMBERS: Final = {
     "random_forest": "random forest",
     "deep_rl": "deep RL",
     "bayesian": "Bayesian",
-}
-
-_STAMPS: Final = {
-    Stamp.MARKET_ONLY: "the models add nothing to the market here; its consensus stands alone",
-    Stamp.UPPER_BOUND: "priced at the market maximum: an upper bound, not a price you can take",
-    Stamp.IN_SAMPLE: "the model was trained on this day: this proves nothing",
-    Stamp.TUNED_ON: "settings were chosen while looking at days up to and after this one",
-    Stamp.RECONSTRUCTED: "price times follow the source's rule; they were not seen by us",
-    Stamp.LEAD_TIME_CLAMPED: "further from kick-off than anything the models were trained on",
-}
-
-_REASONS: Final = {
-    Reason.STALE_PRICE: "the price is too old",
-    Reason.PRICE_ABOVE_MAXIMUM: "the price is above the market's maximum: stale or mistyped",
-    Reason.PRICE_OVER_AVERAGE: "the price is far above the average: stale or mistyped",
-    Reason.NO_NAMED_BOOK: "no bookmaker's own price",
-    Reason.NOT_ENOUGH_PRICES: "too few prices",
-    Reason.UNMATCHED_EVENT: "the match could not be identified without doubt",
-    Reason.OUTSIDE_WINDOW: "outside the window",
-    Reason.ALREADY_RECOMMENDED: "the match was recommended before",
-    Reason.SECOND_SELECTION_OF_EVENT: "another selection of the match is picked",
-    Reason.SLATE_FULL: "three better ones are picked",
-    Reason.EXPOSURE_CAP: "no stake is left under the day's limits",
-    Reason.BELOW_MINIMUM_STAKE: "the stake would be too small",
 }
 
 
@@ -127,7 +95,7 @@ def _show_market(
         worth.add_row(label, *values)
     console.print(worth)
     if prediction["upper_bound"]:
-        console.print(_STAMPS[Stamp.UPPER_BOUND].capitalize(), style="yellow")
+        console.print(STAMPS[Stamp.UPPER_BOUND].capitalize(), style="yellow")
 
 
 def _by_outcome(title: str, outcomes: Sequence[Outcome]) -> Table:
@@ -157,13 +125,13 @@ def _header(slate: Slate) -> RenderableType:
         + (f", {unpriced} without" if unpriced else ""),
     )
     if slate.refused:
-        told = (f"{_REASONS[reason]} ({count})" for reason, count in slate.refused.items())
+        told = (f"{REASONS[reason]} ({count})" for reason, count in slate.refused.items())
         lines.add_row("Left out", "; ".join(told))
     lines.add_row("Data", ", ".join(slate.data_sources) + _age(slate))
     lines.add_row("Model", f"{model}, trained through {slate.trained_through or 'no day'}")
-    lines.add_row("Asked for", _criteria(slate.criteria))
+    lines.add_row("Asked for", criteria_asked(slate.criteria.to_dict()))
     title = Rule(Text("Betting AI", style="bold"), align="left", style="cyan")
-    notes = [Text(f"Note: {_STAMPS[stamp]}", style="yellow") for stamp in slate.stamps]
+    notes = [Text(f"Note: {STAMPS[stamp]}", style="yellow") for stamp in slate.stamps]
     return Group(title, lines, *notes)
 
 
@@ -172,14 +140,6 @@ def _age(slate: Slate) -> str:
     if not shown:
         return ""
     return f"; prices up to {_span(slate.as_of - min(c.prices_as_of for c in shown))} old"
-
-
-def _criteria(criteria: Criteria) -> str:
-    return (
-        f"confidence {criteria.min_confidence:g} or more, expected value "
-        f"{criteria.min_expected_value:+.1%} or more, risk {criteria.max_risk:g} or less "
-        f"({criteria.profile})"
-    )
 
 
 def _card(pick: Pick, slate: Slate) -> RenderableType:
@@ -209,7 +169,7 @@ def _card(pick: Pick, slate: Slate) -> RenderableType:
     if pick.rationale.key_reasons:
         body.append(Text("\nWhy", style="dim"))
         body.extend(_points(pick.rationale.key_reasons))
-    body.extend(Text(f"Note: {_STAMPS[stamp]}", style="yellow") for stamp in c.stamps)
+    body.extend(Text(f"Note: {STAMPS[stamp]}", style="yellow") for stamp in c.stamps)
     wins = " to win" if c.outcome in (Outcome.HOME, Outcome.AWAY) else ""
     title = Text.assemble((f" {pick.rank}  {c.selection}{wins} ", "bold"))
     return Panel(Group(*body), title=title, title_align="left", border_style="cyan", padding=(0, 1))
@@ -252,23 +212,10 @@ def _models(c: Candidate) -> str:
 
 
 def _no_bet(slate: Slate, frequency: Frequency | None) -> RenderableType:
-    if not slate.events_considered:
-        text = "No match kicks off in this window, so there is nothing to bet on."
-    elif not slate.events_priced:
-        text = "No match in this window has a usable price yet."
-    elif any(s.reason in _WITHOUT_STAKE for miss in slate.near_misses for s in miss.shortfalls):
-        text = "No bet today: what meets the criteria leaves no stake at this bankroll."
-    else:
-        text = (
-            f"No bet today: none of {slate.events_priced} priced matches is worth its price by "
-            "these criteria. Most days are like this, and passing costs nothing."
-        )
-        if frequency:
-            text += f" Last backtest: {frequency}."
+    text = f"No bet today: {no_bet_because(slate.to_dict())}."
+    if frequency and slate.events_priced:
+        text += f" Last backtest: {frequency}."
     return Padding(Text(text, style="bold"), (1, 0))
-
-
-_WITHOUT_STAKE: Final = {Reason.EXPOSURE_CAP, Reason.BELOW_MINIMUM_STAKE}
 
 
 def _near_misses(slate: Slate) -> Iterable[RenderableType]:
@@ -283,31 +230,8 @@ def _near_miss(miss: NearMiss, slate: Slate) -> RenderableType:
     c = miss.candidate
     head = Text.assemble((c.selection, "bold"), f" at {c.price} ({book(c.bookmaker).name})")
     where = Text(f"{c.event_name}, {c.league}, {_when(c.kickoff)}, {c.event_id}", style="dim")
-    why = "; ".join(_why_not(s, c, slate.criteria) for s in miss.shortfalls)
+    why = "; ".join(why_not(miss.to_dict(), slate.criteria.to_dict()))
     return Group(head, Padding(where, (0, 0, 0, 2)), Padding(Text(why), (0, 0, 0, 2)))
-
-
-def _why_not(shortfall: Shortfall, c: Candidate, criteria: Criteria) -> str:
-    by = shortfall.missed_by
-    if shortfall.reason in _REASONS:
-        return _REASONS[shortfall.reason]
-    if by is None:
-        return f"no {_DEGREES[shortfall.reason]} can be given"
-    if shortfall.reason is Reason.LOW_CONFIDENCE:
-        return f"confidence {c.confidence:.1f}, {by:.1f} short of {criteria.min_confidence:g}"
-    if shortfall.reason is Reason.LOW_EXPECTED_VALUE:
-        return (
-            f"expected value {c.ev:+.1%}, {100 * by:.1f} points short of "
-            f"{criteria.min_expected_value:+.1%}"
-        )
-    return f"risk {c.risk:.3f}, {by:.3f} over {criteria.max_risk:g}"
-
-
-_DEGREES: Final = {
-    Reason.LOW_CONFIDENCE: "confidence",
-    Reason.LOW_EXPECTED_VALUE: "expected value",
-    Reason.HIGH_RISK: "risk",
-}
 
 
 def _reading(slate: Slate) -> RenderableType:

@@ -49,6 +49,7 @@ def _examine(app: App) -> dict[str, Any]:
         "problems": problems,
         "notes": _notes(database, app.clock.now()),
         "settings": _settings(app),
+        "alerts": _alerts(app, problems),
         "database": database,
         "models": models,
         "last_backtest": _frequency(app, problems),
@@ -133,7 +134,22 @@ def _settings(app: App) -> dict[str, Any]:
     """As they are in effect; an address with a password is only said to be there."""
     settings = app.settings
     database = "DATABASE_URL" if settings.database_url else "embedded"
-    return settings.model_dump(mode="json", exclude={"database_url"}) | {"database": database}
+    elsewhere = {"database_url"} | {
+        name for name in type(settings).model_fields if name.startswith(("alerts", "smtp_"))
+    }
+    return settings.model_dump(mode="json", exclude=elsewhere) | {"database": database}
+
+
+def _alerts(app: App, problems: list[str]) -> dict[str, Any]:
+    """How people are told of a slate; whether a message arrives, only ``alerts test`` can tell."""
+    kind = app.settings.alerts
+    if kind == "none":
+        return {"kind": kind, "to": None}
+    try:
+        return {"kind": kind, "to": app.notifier.name}
+    except DomainError as error:
+        problems.append(str(error))
+        return {"kind": kind, "to": None}
 
 
 def _existing(path: Path) -> Path:
@@ -163,6 +179,10 @@ def _print(report: Mapping[str, Any]) -> None:
 def _lines(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     settings = {name: value for name, value in report["settings"].items() if name != "database"}
     lines = [(name.replace("_", " "), _words(value)) for name, value in settings.items()]
+    alerts = report["alerts"]
+    lines.append(
+        ("alerts", f"{alerts['kind']}, to {alerts['to']}" if alerts["to"] else "not set up")
+    )
     database = report["database"]
     lines.append(("database", str(database.get("location", "cannot be reached"))))
     if database.get("exists"):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from betting_ai.cli import alerts
 from betting_ai.cli.context import (
     AllowInSample,
     AsOf,
@@ -62,6 +63,9 @@ def top3_bets(
     min_confidence: MinConfidence = None,
     max_risk: MaxRisk = None,
     allow_in_sample: AllowInSample = False,
+    alert: Annotated[
+        bool, typer.Option("--alert", help="Also send it the way BETTING_AI_ALERTS says.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """The day's best value bets: at most three, with prices, stakes and reasons."""
@@ -78,6 +82,9 @@ def top3_bets(
         bookmakers=settings.bookmakers if books is None else books,
         allow_in_sample=allow_in_sample,
     )
+
+    if alert:
+        alerts.check(settings)
 
     from betting_ai.cli.day import prepared  # after all that can be refused at once
     from betting_ai.usecases.select_top3 import SelectTop3Command
@@ -98,6 +105,8 @@ def top3_bets(
         from betting_ai.cli.cards import show_slate
 
         show_slate(slate, day.app.frequency)
+    if alert:
+        alerts.tell(slate, settings, voice)
 
 
 def criteria_of(
