@@ -382,6 +382,6 @@ def test_an_event_with_an_open_bet_is_recommended_no_more(desk: Desk) -> None:
     desk.session()
     desk.place(1)
     with SqlUnitOfWork(desk.world.engine) as unit:
-        taken = unit.slates.taken(MORNING, "live")
+        taken = unit.slates.taken(MORNING + timedelta(seconds=1), "live")
     assert [one.bet for _, one in sorted(taken.items())] == [True, False, False]
     assert VenueBet(uuid4(), BetState.PENDING).price is None

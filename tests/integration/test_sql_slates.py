@@ -25,6 +25,8 @@ from integration.generated_facts import generated_facts
 from made_slates import CANDIDATE, made_pick, made_slate
 
 NOON = datetime(2024, 6, 20, 12, 0, 0, 250_000, tzinfo=UTC)  # before every kick-off
+SECOND = timedelta(seconds=1)
+AFTER = NOON + SECOND
 RATIONALE = Rationale("Underpriced.", ("Books disagree.",), {"fair_odds": 2.168, "tiny": 1e-06})
 
 
@@ -189,7 +191,7 @@ def test_the_same_slate_changes_nothing(engine: Engine, events: list[str]) -> No
 def test_nothing_is_published_before_the_commit(engine: Engine, events: list[str]) -> None:
     with SqlUnitOfWork(engine) as unit:
         unit.slates.add(slate(pick(events[0])), [Prediction(events[0], "market", (0.5, 0.3, 0.2))])
-        assert set(unit.slates.taken(NOON, "live")) == {events[0]}
+        assert set(unit.slates.taken(AFTER, "live")) == {events[0]}
     assert [rows(engine, t) for t in ("slates", "recommendations", "predictions")] == [[], [], []]
 
 
@@ -202,9 +204,10 @@ def test_an_event_was_recommended_from_its_slate_on(engine: Engine, events: list
             sa.text("UPDATE recommendations SET status = 'won', settled_at = now() WHERE rank = 1")
         )
     with SqlUnitOfWork(engine) as unit:
-        assert unit.slates.taken(NOON - timedelta(seconds=1), "live") == {}
-        assert set(unit.slates.taken(NOON, "live")) == {events[0]}
-        assert set(unit.slates.taken(tomorrow, "live")) == {events[0], events[1]}
+        assert unit.slates.taken(NOON, "live") == {}  # asked again, it is answered the same
+        assert set(unit.slates.taken(AFTER, "live")) == {events[0]}
+        assert set(unit.slates.taken(tomorrow, "live")) == {events[0]}
+        assert set(unit.slates.taken(tomorrow + SECOND, "live")) == {events[0], events[1]}
 
 
 def test_a_pick_on_the_same_event_replaces_the_one_that_stands(
@@ -220,8 +223,8 @@ def test_a_pick_on_the_same_event_replaces_the_one_that_stands(
         ("replaced", False),
     ]
     with SqlUnitOfWork(engine) as unit:
-        assert set(unit.slates.taken(later, "live")) == {events[0], events[1]}
-        assert unit.slates.taken(NOON, "live") == {}
+        assert set(unit.slates.taken(later + SECOND, "live")) == {events[0], events[1]}
+        assert unit.slates.taken(AFTER, "live") == {}
 
 
 def test_a_replay_recommends_nothing(engine: Engine, events: list[str]) -> None:
@@ -230,7 +233,8 @@ def test_a_replay_recommends_nothing(engine: Engine, events: list[str]) -> None:
         connection.execute(sa.text("SET LOCAL betting_ai.maintenance = 'on'"))
         connection.execute(sa.text("UPDATE slates SET mode = 'replay'"))
     with SqlUnitOfWork(engine) as unit:
-        assert unit.slates.taken(NOON, "live") == {}
+        assert unit.slates.taken(AFTER, "live") == {}
+        assert set(unit.slates.taken(AFTER, "replay")) == {events[0]}
 
 
 def test_predictions_are_kept_once_those_given(engine: Engine, events: list[str]) -> None:

@@ -96,7 +96,10 @@ class SlateRepository(Protocol):
     """Published slates; append-only."""
 
     def taken(self, as_of: datetime, mode: str) -> dict[str, Taken]:
-        """What stood at ``as_of``, of slates of a mode and of all bets: event slug -> what."""
+        """What stood before ``as_of``, of slates of a mode and of all bets: event slug -> what.
+
+        A question that is asked again, for the same instant, so has the same answer.
+        """
         ...
 
     def add(self, slate: Slate, predictions: Sequence[Prediction], mode: str) -> None:

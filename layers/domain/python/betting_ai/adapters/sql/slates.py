@@ -42,7 +42,7 @@ class SqlSlateRepository:
         self._connection = connection
 
     def taken(self, as_of: datetime, mode: str) -> dict[str, Taken]:
-        """What stood at ``as_of``, of slates of a mode and of all bets: event slug -> what."""
+        """What stood before ``as_of``, of slates of a mode and of all bets: event slug -> what."""
         event, pick, slate, bet = tables.Event, tables.Recommendation, tables.Slate, tables.Bet
         picks = (
             sa.select(event.slug, pick.market, pick.selection, event.kickoff, pick.stake)
@@ -50,7 +50,7 @@ class SqlSlateRepository:
             .join(slate, slate.id == pick.slate_id)
             .where(
                 slate.mode == mode,
-                slate.as_of <= as_of,
+                slate.as_of < as_of,
                 pick.status.not_in((_VOID, _REPLACED)),
                 event.kickoff > as_of,
             )
@@ -59,7 +59,7 @@ class SqlSlateRepository:
             sa.select(event.slug, bet.market, bet.selection, event.kickoff, sa.func.sum(bet.stake))
             .join(event, event.id == bet.event_id)
             .where(
-                bet.created_at <= as_of,
+                bet.created_at < as_of,
                 bet.status.in_(("unknown", "pending", "placed")),
                 event.kickoff > as_of,
             )
