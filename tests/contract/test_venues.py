@@ -20,7 +20,7 @@ from betting_ai.errors import (
     VenueUnknownError,
 )
 from betting_ai.ports.venue import BetState, RefusalCode, VenueBet
-from contract.rigs import EVERY_REFUSAL, KICKOFF, NOW, QUICK, SLOW, RemoteRig, Rig
+from contract.rigs import EVERY_REFUSAL, KICKOFF, NOW, PATIENT, SLOW, RemoteRig, Rig
 from fakes.server import HTML, Fault, Reply
 
 
@@ -61,19 +61,14 @@ class TestPlacing:
 
         def place(_: int) -> VenueBet:
             together.wait()
-            return patient.place(slip)
+            return rig.venue.place(slip)
 
-        patient = rig.venue
-        if isinstance(rig, RemoteRig):
-            patient = rig.client(limits=replace(QUICK, timeout=10.0))
         with ThreadPoolExecutor(50) as pool:
             bets = list(pool.map(place, range(50)))
         assert len(set(bets)) == 1
         assert accepted(bets[0])
         assert rig.taken() == 1
         assert rig.venue.balance(rig.currency) == Decimal(990)
-        if isinstance(rig, RemoteRig):
-            patient.close()
 
     def test_a_price_between_the_two_is_taken_as_it_is(self, rig: Rig) -> None:
         rig.offer("2.07")
@@ -175,7 +170,7 @@ AFTER = {
     "no answer": Fault(handled=True, hang=SLOW),
     "a dropped connection": Fault(handled=True, drop=True),
     "half an answer": Fault(handled=True, cut=True),
-    "a trickle": Fault(handled=True, trickle=0.05),
+    "a trickle": Fault(handled=True, trickle=0.1),
     "500": Fault(Reply(500, b'{"code": "internal"}'), handled=True),
     "502 in HTML": Fault(Reply(502, HTML), handled=True),
     "503": Fault(Reply(503, b""), handled=True),
@@ -199,6 +194,8 @@ class TestDoubt:
         self, remote: RemoteRig, fault: Fault
     ) -> None:
         slip = remote.slip()
+        if fault.hang or fault.trickle:
+            remote.hasten()
         remote.fail(fault)
         with pytest.raises(VenueUnknownError, match="never send it again") as caught:
             remote.venue.place(slip)
@@ -209,6 +206,8 @@ class TestDoubt:
     @pytest.mark.parametrize("fault", AFTER.values(), ids=AFTER)
     def test_so_does_the_same_where_it_never_arrived(self, remote: RemoteRig, fault: Fault) -> None:
         slip = remote.slip()
+        if fault.hang or fault.trickle:
+            remote.hasten()
         remote.fail(replace(fault, handled=False, reply=fault.reply or Reply(503, b"")))
         with pytest.raises(VenueUnknownError):
             remote.venue.place(slip)
@@ -247,7 +246,7 @@ class TestDoubt:
         assert accepted(remote.venue.status(slip.reference))
 
     def test_a_slow_answer_is_an_answer(self, remote: RemoteRig) -> None:
-        remote.fail(Fault(handled=True, hang=QUICK.timeout / 2))
+        remote.fail(Fault(handled=True, hang=0.3))
         assert accepted(remote.venue.place(remote.slip()))
 
     def test_a_bet_not_decided_yet_is_pending_until_it_is(self, remote: RemoteRig) -> None:
@@ -297,6 +296,8 @@ class TestTrouble:
         ids=["429", "503 and 500", "no answer", "dropped and cut"],
     )
     def test_questions_are_asked_again(self, remote: RemoteRig, faults: list[Fault]) -> None:
+        if faults[0].hang:
+            remote.hasten()
         remote.server.fail("GET ", *faults)
         assert remote.venue.balance(remote.currency) == Decimal(1000)
         assert len(remote.server.requests) == len(faults) + 1
@@ -305,7 +306,7 @@ class TestTrouble:
         remote.server.fail("GET ", *[Fault(Reply(503, b""))] * 9)
         with pytest.raises(VenueOfflineError, match="answered 503"):
             remote.venue.history()
-        assert len(remote.server.requests) == QUICK.attempts
+        assert len(remote.server.requests) == PATIENT.attempts
 
     def test_a_venue_that_wants_to_be_left_alone_is(self, remote: RemoteRig) -> None:
         remote.server.fail("GET ", Fault(Reply(429, b"", {"Retry-After": "3600"})))

@@ -319,7 +319,8 @@ class _Bet(_Answer):
     def _of(self, reference: UUID) -> VenueBet:
         state = BetState.REFUSED if self.status in REFUSALS else STATES.get(self.status)
         if state is None:
-            raise VenueAnswerError(f"cloudbet says {self.status[:40]!r} of bet {reference}")
+            word = self.status if re.fullmatch(r"[A-Z_]{1,40}", self.status) else "no known word"
+            raise VenueAnswerError(f"cloudbet says {word} of bet {reference}")
         return told(
             VenueBet(
                 reference,
