@@ -356,6 +356,21 @@ class TestTrouble:
             assert "\n" not in str(caught.value)
         assert len(remote.server.requests) == len(questions)
 
+    def test_no_connection_is_used_twice(self, remote: RemoteRig) -> None:
+        # One that the venue closes between two bets would make a doubt of the second.
+        for _ in range(3):
+            remote.venue.place(remote.slip())
+        assert (remote.sent, remote.server.connections) == (3, 3)
+
+    def test_proxies_of_the_environment_are_not_told(
+        self, remote: RemoteRig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, closed_port())
+        venue = remote.client()
+        assert venue.balance(remote.currency) == Decimal(1000)
+        venue.close()
+
     def test_redirects_are_not_followed(self, remote: RemoteRig) -> None:
         away = {"Location": f"{remote.server.url}/elsewhere"}
         remote.server.fail("GET ", Fault(Reply(302, b"", away)))

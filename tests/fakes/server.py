@@ -75,6 +75,7 @@ class FakeServer(ThreadingHTTPServer):
         self.requests: list[Asked] = []
         self.replies: list[Reply] = []
         self.counts: Counter[str] = Counter()
+        self.connections = 0
 
     @property
     def url(self) -> str:
@@ -116,6 +117,12 @@ class FakeServer(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: FakeServer
+    protocol_version = "HTTP/1.1"  # connections may be kept, by those who do
+
+    def setup(self) -> None:
+        super().setup()
+        with self.server.lock:
+            self.server.connections += 1
 
     def do_GET(self) -> None:
         self.handle_it()
@@ -152,6 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
                 time.sleep(fault.trickle)
         else:
             self.wfile.write(reply.body[: len(reply.body) // 2] if fault.cut else reply.body)
+        self.close_connection |= fault.cut
 
     def log_message(self, *args: object) -> None:
         pass
