@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from pydantic import SecretStr
@@ -104,7 +104,7 @@ def test_an_error_document_refuses(
         {},
         {"error": "what went wrong is nobody's business"},
         {"status": "ACCEPTED"},
-        {"status": "ACCEPTED", "referenceId": str(uuid4()), "price": "2.1", "stake": "10"},
+        {"status": "ACCEPTED", "referenceId": str(UUID(int=7)), "price": "2.1", "stake": "10"},
         {"status": "REFUSED_BY_NEW_RULE"},
     ],
     ids=str,
