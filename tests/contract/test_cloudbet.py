@@ -176,6 +176,7 @@ def test_both_spellings_of_a_market_are_read(cloudbet: CloudbetRig, *, camel: bo
     prices = cloudbet.venue.prices(["4711", "4712"])
     assert sum(p.market is MATCH_RESULT for p in prices) == 6
     assert {p.quoted_at for p in prices} == {NOW}
+    assert {(p.min_stake, p.max_stake) for p in prices} == {(None, None)}  # it says so in euro
 
 
 def test_what_cannot_be_backed_is_no_price(cloudbet: CloudbetRig) -> None:
@@ -200,7 +201,7 @@ def test_fields_at_their_default_may_be_left_out(cloudbet: CloudbetRig) -> None:
     }
     cloudbet.server.fail("GET ", Fault(Reply.of(event)))
     [price] = cloudbet.venue.prices(["4711"])
-    assert (price.outcome, price.price, price.max_stake) == (Outcome.HOME, Decimal("2.1"), None)
+    assert (price.outcome, price.price) == (Outcome.HOME, Decimal("2.1"))
     del event["markets"]
     cloudbet.server.fail("GET ", Fault(Reply.of({"events": [event]})))
     assert cloudbet.venue.fixtures("E0", NOW, NOW + timedelta(days=1)) == []  # without names

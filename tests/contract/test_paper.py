@@ -128,13 +128,13 @@ class TestPrice:
         paper.clock.instant = KICKOFF
         assert paper.venue.prices([paper.fixture_id]) == []
 
-    def test_the_best_book_is_shown_net_of_commission(self, paper: PaperRig) -> None:
-        prices = {p.outcome: p for p in paper.venue.prices([paper.fixture_id])}
-        assert prices[Outcome.HOME].price == Decimal("2.10")  # the exchange: 2.083
-        assert prices[Outcome.AWAY].price == Decimal("3.6")  # the exchange: 3.565
+    def test_every_book_is_shown_net_of_commission(self, paper: PaperRig) -> None:
         paper.offer("2.60", bookmaker="BFE")
-        prices = {p.outcome: p for p in paper.venue.prices([paper.fixture_id])}
-        assert prices[Outcome.HOME].price == Decimal("2.52")
+        shown = paper.venue.prices([paper.fixture_id])
+        prices = {(p.bookmaker, p.outcome): p.price for p in shown}
+        assert prices["B365", Outcome.HOME] == Decimal("2.10")
+        assert prices["BFE", Outcome.HOME] == Decimal("2.52")
+        assert {bookmaker for bookmaker, _ in prices} == {"B365", "BFE"}
 
 
 class TestRules:

@@ -107,9 +107,12 @@ class App:
     @property
     def bankroll(self) -> Decimal:
         """Of the open session, a real one first; else as set."""
+        return self._bankroll(REAL, PAPER)
+
+    def _bankroll(self, *modes: str) -> Decimal:
         with self.units() as unit:
-            sessions = {s.mode: s for s in unit.bets.sessions() if s.open}
-        session = sessions.get(REAL) or sessions.get(PAPER)
+            sessions = [session for mode in modes if (session := unit.bets.current(mode))]
+        session = sessions[0] if sessions else None
         return session.bankroll if session and session.bankroll > 0 else self.settings.bankroll
 
     def place_bet(self, venue: str) -> PlaceBet:
@@ -299,7 +302,7 @@ class App:
         from betting_ai.adapters.venues.stored_offers import StoredOffers  # noqa: PLC0415
 
         rules = PaperRules(
-            bankroll=self.bankroll,
+            bankroll=self._bankroll(PAPER),
             delay=timedelta(seconds=self.settings.paper_delay),
             drift=self.settings.paper_drift,
             rejects=self.settings.paper_rejects,
