@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from betting_ai.bootstrap import App, build
+from betting_ai.domain.protections import Limits
 from betting_ai.errors import InvalidInputError, VenueOffError
 from betting_ai.ports.venue import BetState
 from betting_ai.settings import Settings, load_settings
@@ -50,6 +51,15 @@ def test_paper_is_the_default(app: App, paper: PaperRig) -> None:
     assert venue.place(slip).state is BetState.ACCEPTED
     assert paper.venue.status(slip.reference).state is BetState.ACCEPTED
     assert venue.balance("units") == app.settings.bankroll - slip.stake
+
+
+def test_paper_plays_with_the_money_of_the_paper_session(app: App) -> None:
+    for mode, money in (("real", 50), ("paper", 200)):
+        with app.units() as unit:
+            unit.bets.open_session(mode, mode, "EUR", Decimal(money), Limits(), app.clock.now())
+            unit.commit()
+    assert app.venue().balance("EUR") == Decimal(200)
+    assert app.bankroll == Decimal(50)
 
 
 @pytest.mark.parametrize("name", ["stake", "cloudbet"])
