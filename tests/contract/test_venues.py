@@ -182,7 +182,8 @@ AFTER = {
     "another shape": Fault(Reply(200, b'["accepted"]'), handled=True),
     "an unknown status": Fault(Reply(200, b'{"bet": {"status": "maybe"}, "status": "MAYBE"}'),
                                handled=True),
-    "too much": Fault(Reply(200, b" " * 200_000), handled=True),
+    "too much": Fault(handled=True, padding=200_000),
+    "an acceptance that is an error": Fault(handled=True, status=500),
     "404": Fault(Reply(404, b"{}"), handled=True),
     "a compressed answer": Fault(Reply(200, b"\x1f\x8b\x08", {"Content-Encoding": "gzip"}),
                                  handled=True),
@@ -333,7 +334,6 @@ class TestTrouble:
             Reply(200, b"[]"),
             Reply(200, b'{"events": 3, "odds": 3, "bets": {}, "amount": {}, "available": []}'),
             Reply(200, b'{"amount": "NaN", "available": "1e", "bet": null, "bets": [7]}'),
-            Reply(200, b" " * 200_000),
             Reply(301, b"", {"Location": "/elsewhere"}),
             Reply(418, b"{}"),
             Reply(404, HTML),
@@ -371,6 +371,11 @@ class TestTrouble:
         venue = remote.client()
         assert venue.balance(remote.currency) == Decimal(1000)
         venue.close()
+
+    def test_more_than_can_be_an_answer_is_not_read(self, remote: RemoteRig) -> None:
+        remote.server.fail("GET ", Fault(handled=True, padding=200_000))
+        with pytest.raises(VenueAnswerError, match="more than can be an answer"):
+            remote.venue.balance(remote.currency)
 
     def test_redirects_are_not_followed(self, remote: RemoteRig) -> None:
         away = {"Location": f"{remote.server.url}/elsewhere"}

@@ -292,7 +292,12 @@ class App:
             raise VenueOffError(
                 f"{name} takes real money and is off; BETTING_AI_REAL_VENUES={name} switches it on"
             )
-        return {"paper": self._paper, "stake": self._stake, "cloudbet": self._cloudbet}[name]()
+        match name:
+            case "stake":
+                return self._stake
+            case "cloudbet":
+                return self._cloudbet
+        return self._paper()
 
     def _paper(self) -> Venue:
         from betting_ai.adapters.venues.paper import (  # noqa: PLC0415 - few commands bet
@@ -310,6 +315,7 @@ class App:
         )
         return PaperVenue(self._engine, StoredOffers(self._engine), self.clock, rules)
 
+    @cached_property
     def _stake(self) -> Venue:
         from betting_ai.adapters.venues.stake import StakeKey, StakeVenue  # noqa: PLC0415
 
@@ -320,6 +326,7 @@ class App:
         self._stack.callback(venue.close)
         return venue
 
+    @cached_property
     def _cloudbet(self) -> Venue:
         from betting_ai.adapters.venues.cloudbet import CloudbetVenue  # noqa: PLC0415
 
