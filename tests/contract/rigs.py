@@ -122,7 +122,7 @@ class PaperRig(Rig):
 
     def __init__(self, database_url: str) -> None:
         self.url = database_url
-        self.engine = connect(database_url)
+        self.engine = connect(database_url, pool="server")
         self.clock = Hands()
         self.moves = 0
         self.made()
