@@ -31,9 +31,10 @@ from small_league import HOUR, Match, Quote, facts_of
 NOW = datetime(2025, 3, 15, 9, tzinfo=UTC)
 KICKOFF = datetime(2025, 3, 15, 15, tzinfo=UTC)
 EVENT = "e0-2025-03-15-arsenal-chelsea"
-QUICK = CallLimits(timeout=0.4, pause=0.01, longest_pause=0.5, largest=100_000)
-SLOW = 0.8
-"""Seconds longer than the clients of the tests wait."""
+PATIENT = CallLimits(pause=0.01, longest_pause=0.5, largest=100_000)
+HASTY = replace(PATIENT, timeout=1.0)
+SLOW = 1.5
+"""Seconds longer than a hasty client waits."""
 
 
 @dataclass
@@ -121,7 +122,7 @@ class PaperRig(Rig):
 
     def __init__(self, database_url: str) -> None:
         self.url = database_url
-        self.engine = connect(database_url)
+        self.engine = connect(database_url, pool="server")
         self.clock = Hands()
         self.moves = 0
         self.made()
@@ -205,12 +206,17 @@ class RemoteRig(Rig):
         """While a block runs."""
 
     @abstractmethod
-    def client(self, url: str | None = None, limits: CallLimits = QUICK) -> Any:
+    def client(self, url: str | None = None, limits: CallLimits = PATIENT) -> Any:
         """Another client of the same account."""
 
     def fail(self, *faults: Fault) -> None:
         """What goes wrong with the next bets that are sent."""
         self.server.fail(self.place_route, *faults)
+
+    def hasten(self) -> None:
+        """The client waits for a second only."""
+        self.venue.close()
+        self.venue = self.client(limits=HASTY)
 
     @property
     def sent(self) -> int:
@@ -274,7 +280,7 @@ class StakeRig(RemoteRig):
     def client(
         self,
         url: str | None = None,
-        limits: CallLimits = QUICK,
+        limits: CallLimits = PATIENT,
         secret: str = "secret-one-never-shown",  # noqa: S107 - of a fake
         **other: Any,
     ) -> StakeVenue:
@@ -360,7 +366,7 @@ class CloudbetRig(RemoteRig):
     def client(
         self,
         url: str | None = None,
-        limits: CallLimits = QUICK,
+        limits: CallLimits = PATIENT,
         key: str = "trading-key-never-shown",
     ) -> CloudbetVenue:
         where = url or self.server.url

@@ -8,7 +8,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
@@ -34,6 +34,8 @@ class Fault:
 
     Attributes:
         reply: sent in place of the true answer; None for that.
+        status: sent in place of the true one.
+        padding: bytes of white space that follow the true answer.
         handled: the request is dealt with before anything goes wrong.
         twice: it is dealt with once more, as if a proxy had sent it again.
         hang: seconds before anything is sent.
@@ -43,6 +45,8 @@ class Fault:
     """
 
     reply: Reply | None = None
+    status: int | None = None
+    padding: int = 0
     handled: bool = False
     twice: bool = False
     hang: float = 0.0
@@ -75,6 +79,7 @@ class FakeServer(ThreadingHTTPServer):
         self.requests: list[Asked] = []
         self.replies: list[Reply] = []
         self.counts: Counter[str] = Counter()
+        self.connections = 0
 
     @property
     def url(self) -> str:
@@ -116,6 +121,12 @@ class FakeServer(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: FakeServer
+    protocol_version = "HTTP/1.1"  # connections may be kept, by those who do
+
+    def setup(self) -> None:
+        super().setup()
+        with self.server.lock:
+            self.server.connections += 1
 
     def do_GET(self) -> None:
         self.handle_it()
@@ -134,6 +145,8 @@ class _Handler(BaseHTTPRequestHandler):
                 reply = self.server.answer(asked)
                 self.server.replies.append(reply)
         reply = fault.reply or reply
+        body, status = reply.body + b" " * fault.padding, fault.status or reply.status
+        reply = replace(reply, status=status, body=body)
         time.sleep(fault.hang)
         if fault.drop:
             self.close_connection = True
@@ -152,6 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
                 time.sleep(fault.trickle)
         else:
             self.wfile.write(reply.body[: len(reply.body) // 2] if fault.cut else reply.body)
+        self.close_connection |= fault.cut
 
     def log_message(self, *args: object) -> None:
         pass

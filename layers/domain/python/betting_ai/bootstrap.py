@@ -107,9 +107,12 @@ class App:
     @property
     def bankroll(self) -> Decimal:
         """Of the open session, a real one first; else as set."""
+        return self._bankroll(REAL, PAPER)
+
+    def _bankroll(self, *modes: str) -> Decimal:
         with self.units() as unit:
-            sessions = {s.mode: s for s in unit.bets.sessions() if s.open}
-        session = sessions.get(REAL) or sessions.get(PAPER)
+            sessions = [session for mode in modes if (session := unit.bets.current(mode))]
+        session = sessions[0] if sessions else None
         return session.bankroll if session and session.bankroll > 0 else self.settings.bankroll
 
     def place_bet(self, venue: str) -> PlaceBet:
@@ -289,7 +292,12 @@ class App:
             raise VenueOffError(
                 f"{name} takes real money and is off; BETTING_AI_REAL_VENUES={name} switches it on"
             )
-        return {"paper": self._paper, "stake": self._stake, "cloudbet": self._cloudbet}[name]()
+        match name:
+            case "stake":
+                return self._stake
+            case "cloudbet":
+                return self._cloudbet
+        return self._paper()
 
     def _paper(self) -> Venue:
         from betting_ai.adapters.venues.paper import (  # noqa: PLC0415 - few commands bet
@@ -299,7 +307,7 @@ class App:
         from betting_ai.adapters.venues.stored_offers import StoredOffers  # noqa: PLC0415
 
         rules = PaperRules(
-            bankroll=self.bankroll,
+            bankroll=self._bankroll(PAPER),
             delay=timedelta(seconds=self.settings.paper_delay),
             drift=self.settings.paper_drift,
             rejects=self.settings.paper_rejects,
@@ -307,6 +315,7 @@ class App:
         )
         return PaperVenue(self._engine, StoredOffers(self._engine), self.clock, rules)
 
+    @cached_property
     def _stake(self) -> Venue:
         from betting_ai.adapters.venues.stake import StakeKey, StakeVenue  # noqa: PLC0415
 
@@ -317,6 +326,7 @@ class App:
         self._stack.callback(venue.close)
         return venue
 
+    @cached_property
     def _cloudbet(self) -> Venue:
         from betting_ai.adapters.venues.cloudbet import CloudbetVenue  # noqa: PLC0415
 

@@ -39,7 +39,8 @@ class CallLimits:
 
     Attributes:
         attempts: how often a question is asked before giving up; a bet is sent once.
-        timeout: seconds to connect, to send, to wait for each part of an answer, and for the whole.
+        timeout: seconds to connect, to send and to wait for each part of an answer; one that is
+            not all there by then is given up on too.
         pause: seconds before the second attempt; doubles with each further one.
         longest_pause: seconds; a venue that asks for more by ``Retry-After`` is given up on.
         largest: bytes of the largest answer that is read.

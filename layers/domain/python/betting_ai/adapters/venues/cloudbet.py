@@ -155,7 +155,7 @@ class CloudbetVenue:
     def prices(self, fixture_ids: Sequence[str]) -> list[VenuePrice]:
         """What the venue offers on some of its matches, in the markets that we know.
 
-        Stake limits are in euro, whatever the currency of the bet.
+        How much it takes is left open: it says so in euro, whatever the currency of a bet.
         """
         markets = [("markets", key) for key, _ in _MARKETS.values()]
         listed: list[VenuePrice] = []
@@ -164,11 +164,9 @@ class CloudbetVenue:
             event = self._calls.understand(_Event, answer.body)
             now = self._clock.now()
             listed += [
-                VenuePrice(
-                    fixture, market, outcome, its.price, its.min_stake, its.max_stake, now
-                )
-                for market, outcome, its in event.offers()
-            ]  # fmt: skip
+                VenuePrice(fixture, market, outcome, price, None, None, now)
+                for market, outcome, price in event.offers()
+            ]
         return listed
 
     def balance(self, currency: str) -> Decimal:
@@ -319,7 +317,8 @@ class _Bet(_Answer):
     def _of(self, reference: UUID) -> VenueBet:
         state = BetState.REFUSED if self.status in REFUSALS else STATES.get(self.status)
         if state is None:
-            raise VenueAnswerError(f"cloudbet says {self.status[:40]!r} of bet {reference}")
+            word = self.status if re.fullmatch(r"[A-Z_]{1,40}", self.status) else "no known word"
+            raise VenueAnswerError(f"cloudbet says {word} of bet {reference}")
         return told(
             VenueBet(
                 reference,
@@ -346,8 +345,6 @@ class _Selection(_Answer):
     outcome: str
     params: str = ""
     price: Decimal = Field(ge=0, max_digits=24)
-    min_stake: Decimal | None = None
-    max_stake: Decimal | None = None
     status: str = "SELECTION_DISABLED"
     side: str = "BACK"
 
@@ -378,7 +375,7 @@ class _Event(_Answer):
         """Whether it has not begun."""
         return self.status in {"PRE_TRADING", "TRADING"}
 
-    def offers(self) -> Iterator[tuple[BettingMarket, Outcome, _Selection]]:
+    def offers(self) -> Iterator[tuple[BettingMarket, Outcome, Decimal]]:
         """What can be backed before the match begins, of the markets that we know."""
         if self.status != "TRADING":
             return
@@ -389,7 +386,7 @@ class _Event(_Answer):
             for selection in market.submarkets.get(_FULL_TIME, _Submarket()).selections:
                 known = market_known(kind, _line(selection.params, parameter))
                 if known and selection.outcome in known.outcomes and selection.open:
-                    yield known, Outcome(selection.outcome), selection
+                    yield known, Outcome(selection.outcome), selection.price
 
 
 class _Competition(_Answer):

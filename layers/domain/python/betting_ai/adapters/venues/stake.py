@@ -226,7 +226,7 @@ class StakeVenue:
             # The reference, or this very request, came before: what became of that counts.
             return self._first(reference)
         if answer.status not in _REFUSED:
-            raise VenueAnswerError(f"answered {answer.status} {code[:40]!r}")
+            raise VenueAnswerError(f"answered {answer.status}")
         return VenueBet(reference, BetState.REFUSED, refusal=_REFUSED[answer.status])
 
     def _first(self, reference: UUID) -> VenueBet:
