@@ -12,6 +12,7 @@ import numpy as np
 from betting_ai.domain.events import event_id, event_slug
 from betting_ai.domain.leagues import LEAGUES
 from betting_ai.domain.markets import Market
+from betting_ai.domain.sports import Ended
 from betting_ai.features.facts import MISSING, NEVER, STATS, Facts, Ints, merge
 from betting_ai.ports.repositories import FactsQuery
 
@@ -100,6 +101,7 @@ def known_at(facts: Facts, as_of: int) -> Facts:
         facts.where(np.ones(len(facts), dtype=np.bool_)),
         result_known_at=np.where(over, facts.result_known_at, NEVER),
         stats=np.where(over[:, None], facts.stats, MISSING),
+        ending=np.where(over, facts.ending, Ended.FINISHED),
         **{
             name: getattr(facts, name)[facts.quoted_at <= as_of]
             for name in (

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from betting_ai.domain.books import book
-from betting_ai.domain.markets import OUTCOMES, Outcome, betting_market
+from betting_ai.domain.markets import Outcome, betting_market
 from betting_ai.domain.slate import Candidate, NearMiss, Pick, Slate, Stamp
 from betting_ai.models.frequency import Frequency
 from betting_ai.usecases.words import REASONS, STAMPS, criteria_asked, no_bet_because, why_not
@@ -58,7 +58,7 @@ def show_prediction(prediction: Mapping[str, Any]) -> None:
         f"{prediction['trained_through']}",
         style="dim",
     )
-    _show_market(console, prediction, OUTCOMES)
+    _show_market(console, prediction, [Outcome(name) for name in prediction["market"]])
     for name, other in prediction["other_markets"].items():
         market = betting_market(name)
         console.print(f"Over and under {market.line:g} goals", style="bold")

@@ -24,6 +24,7 @@ from betting_ai.adapters.sql.copying import (
 from betting_ai.adapters.sql.reference import book_ids, league_ids, team_ids
 from betting_ai.adapters.sql.tables import LINE_UNITS, Base, Book, Event, League, Odds, Result, Team
 from betting_ai.domain.events import event_id, slug
+from betting_ai.domain.sports import Ended
 from betting_ai.errors import InvalidInputError
 from betting_ai.features.facts import MISSING, NEVER, STATS, Facts, Ints
 from betting_ai.ports.repositories import FactsQuery, StoredCounts
@@ -142,6 +143,7 @@ class SqlFactsRepository:
             time_assumed=events["time_assumed"].astype(np.bool_),
             result_known_at=events["known_at"],
             stats=np.column_stack([events[name] for name in STATS]),
+            ending=events["ending"],
             **quotes,
         )
 
@@ -321,6 +323,7 @@ def _result_columns(facts: Facts) -> dict[str, Column]:
     return {
         "event_id": facts.event_id[known],
         "known_at": as_timestamps(facts.result_known_at[known]),
+        "ending": facts.ending[known].astype(np.int16),
         **{name: stats[:, i] for i, name in enumerate(STATS)},
     }
 
@@ -361,6 +364,10 @@ def _events_known(query: FactsQuery) -> sa.Select[Any]:
     result_known = sa.and_(
         Result.event_id == Event.id, Result.known_at <= query.as_of, _known(Result, query)
     )
+    columns: list[sa.ColumnElement[Any]] = [
+        sa.func.coalesce(Result.ending, int(Ended.FINISHED)).label("ending"),
+        *(sa.func.coalesce(getattr(Result, n), MISSING).label(n) for n in STATS),
+    ]
     return (
         sa.select(
             Event.id,
@@ -372,7 +379,7 @@ def _events_known(query: FactsQuery) -> sa.Select[Any]:
             Event.day,
             Event.time_assumed,
             sa.func.coalesce(Result.known_at, never).label("known_at"),
-            *(sa.func.coalesce(getattr(Result, n), MISSING).label(n) for n in STATS),
+            *columns,
         )
         .outerjoin(Result, result_known)
         .where(_asked_for(query))
