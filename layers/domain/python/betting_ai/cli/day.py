@@ -12,6 +12,7 @@ from typing import Final
 from betting_ai.bootstrap import App, build
 from betting_ai.cli.context import MORNING, UK, Question, Voice
 from betting_ai.cli.ingest_view import Tally
+from betting_ai.domain.sports import FOOTBALL, SPORTS, sport_of
 from betting_ai.errors import FeedError, FeedOfflineError, InvalidInputError, NothingToDoError
 from betting_ai.ports.feeds import FeedRequest, Payload
 from betting_ai.ports.repositories import FactsQuery
@@ -96,7 +97,8 @@ class _Source:
                 f"{path} holds no season files of what was asked; expected <season>/<division>.csv,"
                 " such as 2425/E0.csv"
             )
-        first, last = date(seasons[0], 7, 1), date(seasons[-1] + 1, 6, 30)
+        sport = SPORTS[sport_of(self.window.leagues)]
+        (first, _), (_, last) = sport.season_days(seasons[0]), sport.season_days(seasons[-1])
         covered = f"the season files in {path} cover {first} to {last}"
         day = self.window.as_of.date()
         if day < first:
@@ -115,8 +117,11 @@ class _Source:
 
     def best(self) -> Day:
         """From the site; offline, from what there is."""
+        football = sport_of(self.window.leagues) == FOOTBALL
+        trouble = "the site has football only"
         try:
-            return self._site()
+            if football:
+                return self._site()
         except FeedOfflineError:
             trouble = "the site cannot be reached"
         except FeedError as error:
@@ -131,7 +136,7 @@ class _Source:
             return Day(self.app, self.window, (f"database, read {read}",))
         asked = self.window.as_of.date()
         sampled = not seasons and SAMPLE_DAYS[0] <= asked <= SAMPLE_DAYS[1]
-        if not (self.live or sampled):
+        if not (football and (self.live or sampled)):
             held = f"matches of {min(seasons)} to {max(seasons) + 1}" if seasons else "no matches"
             raise NothingToDoError(
                 f"{trouble}, and the database has no match within {self.window.hours:g} hours of "

@@ -30,7 +30,7 @@ _LARGEST = Decimal(10) ** 12
 _PROFILES = "strict (the default) or value, which asks for less."
 
 Leagues = Annotated[
-    str | None, typer.Option("--leagues", help="Division codes: E0,SP1. All by default.")
+    str | None, typer.Option("--leagues", help="E0,SP1, or ATP, or NBA. All football by default.")
 ]
 Bookmakers = Annotated[
     str | None, typer.Option("--bookmakers", help="Those you can use: B365,PS. All by default.")
