@@ -32,6 +32,9 @@ _MEMBERS: Final = {
 }
 
 
+_NO_PICKS: Final = "This market gives no picks: see its model card."
+
+
 def show_slate(slate: Slate, frequency: Frequency | None = None) -> None:
     """Print a slate; an empty one also says how often there is something."""
     console = _console()
@@ -59,12 +62,14 @@ def show_prediction(prediction: Mapping[str, Any]) -> None:
         style="dim",
     )
     _show_market(console, prediction, [Outcome(name) for name in prediction["market"]])
+    if not prediction["may_give_picks"]:
+        console.print(_NO_PICKS, style="dim")
     for name, other in prediction["other_markets"].items():
         market = betting_market(name)
         console.print(f"Over and under {market.line:g} goals", style="bold")
         _show_market(console, other, market.outcomes)
         if not other["may_give_picks"]:
-            console.print("This market gives no picks: see its model card.", style="dim")
+            console.print(_NO_PICKS, style="dim")
 
 
 def _show_market(

@@ -12,7 +12,7 @@ from typing import Final
 from betting_ai.bootstrap import App, build
 from betting_ai.cli.context import MORNING, UK, Question, Voice
 from betting_ai.cli.ingest_view import Tally
-from betting_ai.domain.sports import FOOTBALL, SPORTS, sport_of
+from betting_ai.domain.sports import BASKETBALL, FOOTBALL, SPORTS, TENNIS, sport_of
 from betting_ai.errors import FeedError, FeedOfflineError, InvalidInputError, NothingToDoError
 from betting_ai.ports.feeds import FeedRequest, Payload
 from betting_ai.ports.repositories import FactsQuery
@@ -27,6 +27,12 @@ SAMPLE_DAY: Final = date(2023, 10, 8)
 """The day of the sample shown where there is nothing else: it has a pick even by `strict`."""
 
 SAMPLE_DAYS: Final = (date(2023, 8, 11), date(2024, 5, 26))
+_FOLDERS: Final = {
+    FOOTBALL: "football_data",
+    TENNIS: "tennis_data",
+    BASKETBALL: "nba_archive",
+}
+
 SAMPLE_SOURCE: Final = "sample: sports-betting package, England and Spain 2023-24"
 
 
@@ -113,7 +119,8 @@ class _Source:
         with Tally(quiet=self.voice.quiet) as tally:
             command = PrepareDataCommand(self.app.folder(path).fetch, window, coming)
             self._prepare(self.app, command, tally)
-        return Day(self.app, self._now(window), ("football_data folder",), self.live)
+        source = f"{_FOLDERS[sport.code]} folder"
+        return Day(self.app, self._now(window), (source,), self.live)
 
     def best(self) -> Day:
         """From the site; offline, from what there is."""

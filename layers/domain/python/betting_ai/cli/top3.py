@@ -103,8 +103,10 @@ def top3_bets(
         typer.echo(json.dumps(slate.to_dict(), ensure_ascii=False, allow_nan=False))
     else:
         from betting_ai.cli.cards import show_slate
+        from betting_ai.domain.sports import FOOTBALL, sport_of
 
-        show_slate(slate, day.app.frequency)
+        football = sport_of(day.window.leagues) == FOOTBALL  # the backtest is of football alone
+        show_slate(slate, day.app.frequency if football else None)
     if alert:
         alerts.tell(slate, settings, voice)
 

@@ -18,7 +18,6 @@ _TITLES = {
     "pick_price": "pick price `f`",
 }
 
-
 _CLAIMS = "| claimed EV | closing-line value | standard error, points |\n|---|---|---|\n"
 _NO_CLOSES = (
     "Nobody knows: the prices of this market were kept once, before the match, so there is no\n"
@@ -48,10 +47,13 @@ def card(manifest: Manifest) -> str:
         )
     )
     claims = _CLAIMS + rows_of_claims if m["ev_map_candidates"] else _NO_CLOSES
-    stamp = '\n**The members add nothing to the market: picks are stamped "market only".**\n'
+    closes = m["pick_price"]["cross_entropy_difference"]["mean"] is not None
+    learned_from = "results and closing prices" if closes else "results"
+    why = "The members add nothing to the market" if closes else "There are no closes to learn from"
+    stamp = f'\n**{why}: picks are stamped "market only".**\n'
     return f"""# Model {manifest.version} ({manifest.market})
 
-Trained on results and closing prices through {manifest.trained_through}; settings chosen on seasons
+Trained on {learned_from} through {manifest.trained_through}; settings chosen on seasons
 through {manifest.tuned_through}. {m["rows"]} matches learned from, {m["history"]} in the history.
 {stamp if manifest.market_only else ""}
 ## Out of sample

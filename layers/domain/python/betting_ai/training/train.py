@@ -16,7 +16,7 @@ import numpy as np
 
 from betting_ai.domain.markets import MATCH_RESULT, BettingMarket, winner_market
 from betting_ai.domain.probabilities import cross_entropy
-from betting_ai.domain.sports import BASKETBALL, FOOTBALL, TENNIS
+from betting_ai.domain.sports import BASKETBALL, FOOTBALL, SPORTS, TENNIS
 from betting_ai.errors import NothingToDoError
 from betting_ai.features.checkpoint import Checkpoint
 from betting_ai.features.facts import Facts, Ints
@@ -147,10 +147,12 @@ def train(
 
 
 def _folds(facts: Facts, plan: TrainingPlan) -> list[tuple[int, int]]:
-    """The last years before the end of training, each from 1 July to 30 June or to that day."""
+    """The sport's last seasons before the end of training, the last of them up to that day."""
     end = plan.through
-    last = end.year if end.month >= 7 else end.year - 1
-    starts = [date(last - back, 7, 1) for back in range(plan.seasons_held_out)][::-1]
+    sport = SPORTS[plan.market.sport]
+    last = sport.season_of(end)
+    seasons = range(last - plan.seasons_held_out + 1, last + 1)
+    starts = [sport.season_days(season)[0] for season in seasons]
     bounds = [_day(start) for start in starts] + [_day(end) + 1]
     if not len(facts) or facts.day[0] > bounds[0] - 365:
         raise NothingToDoError(

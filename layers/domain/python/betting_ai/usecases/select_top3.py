@@ -155,7 +155,7 @@ def choose(
         data_sources=command.data_sources,
         model=manifest.version,
         trained_through=manifest.trained_through.isoformat(),
-        stamps=_slate_stamps(assessment, command),
+        stamps=_slate_stamps(assessment, command, gated=gated),
         refused=_refused(assessment),
         inputs=fingerprints(assessments) if command.explain else {},
     )
@@ -393,7 +393,9 @@ def _only_stale_prices(assessment: Assessment) -> Bools:
     return stale
 
 
-def _slate_stamps(assessment: Assessment, command: SelectTop3Command) -> tuple[Stamp, ...]:
+def _slate_stamps(
+    assessment: Assessment, command: SelectTop3Command, *, gated: bool
+) -> tuple[Stamp, ...]:
     manifest = assessment.model.manifest
     stamps = []
     if not (command.publish and command.mode == LIVE):
@@ -404,6 +406,8 @@ def _slate_stamps(assessment: Assessment, command: SelectTop3Command) -> tuple[S
         stamps.append(Stamp.TUNED_ON)
     if manifest.market_only:
         stamps.append(Stamp.MARKET_ONLY)
+    if gated and not manifest.gate.open:
+        stamps.append(Stamp.MARKET_CLOSED)
     if bool(assessment.offers.upper_bound.any()):
         stamps.append(Stamp.UPPER_BOUND)
     return tuple(stamps)

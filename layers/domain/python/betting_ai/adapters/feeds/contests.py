@@ -22,7 +22,7 @@ from betting_ai.domain.events import event_id, event_slug
 from betting_ai.domain.leagues import LEAGUES
 from betting_ai.domain.markets import Market
 from betting_ai.domain.sports import Ended
-from betting_ai.features.facts import MISSING, NEVER, STATS, Facts, Floats, Ints, merge
+from betting_ai.features.facts import MISSING, NEVER, STATS, Bools, Facts, Floats, Ints, merge
 from betting_ai.ports.feeds import CleaningReport, Parsed
 
 NO_DAY: Final = int(np.iinfo(np.int64).min)
@@ -78,7 +78,7 @@ class Contests:
         ending: (n,) an `Ended`; of rows without a score it says whether the match is over at all.
         prices: book code -> (n, 2) decimal odds.
         sieve: the rows that are still in.
-        repaired: how many rows were kept after a repair, by reason.
+        repaired: reason -> (n,) which rows had to be repaired.
     """
 
     league: str
@@ -90,7 +90,7 @@ class Contests:
     ending: Ints
     prices: Mapping[str, Floats]
     sieve: Sieve
-    repaired: Counter[str]
+    repaired: Mapping[str, Bools]
 
 
 def contest_facts(contests: Contests, clock: Clock, name: str, began: float) -> Parsed:
@@ -152,7 +152,9 @@ def contest_facts(contests: Contests, clock: Clock, name: str, began: float) -> 
         name=name,
         rows_read=len(sieve.keep),
         rows_kept=len(facts),
-        rows_repaired=dict(+contests.repaired),
+        rows_repaired={
+            why: n for why, its in contests.repaired.items() if (n := int(its[rows].sum()))
+        },
         rows_refused=dict(sieve.refused),
         quotes_kept=facts.quotes,
         quotes_refused=dict(refused),

@@ -7,7 +7,6 @@ consensus, never a price that a bettor could have taken.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from datetime import date
 from time import perf_counter
 from typing import Final
@@ -87,7 +86,7 @@ def parse_nba_archive(content: bytes, *, name: str) -> Parsed:
         ending=np.full(table.rows, Ended.FINISHED, dtype=np.int64),
         prices={MARKET_AVERAGE: prices},
         sieve=sieve,
-        repaired=Counter(score_impossible=int((~counted).sum())),
+        repaired={"score_impossible": ~counted & ~np.isnan(score).all(axis=1)},
     )
     return contest_facts(contests, CLOCK, name, began)
 

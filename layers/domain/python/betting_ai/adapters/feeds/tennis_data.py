@@ -7,7 +7,6 @@ with a row its sides are named by `named_sides`, which does not know who won.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from datetime import date
 from time import perf_counter
 from typing import Final
@@ -108,10 +107,7 @@ def parse_tennis_file(content: bytes, *, league: str, season: int, name: str) ->
     ending, known = _endings(table)
     sieve.refuse(~known, "ending_unknown")
     score, contradicted = _score(table, home_won, ending)
-    repaired = Counter(
-        team_name=_changed(table.raw("Winner"), winner) + _changed(table.raw("Loser"), loser),
-        result_contradicts_sets=contradicted,
-    )
+    renamed = _changed(table.raw("Winner"), winner) | _changed(table.raw("Loser"), loser)
     contests = Contests(
         league=league,
         season=np.full(table.rows, season, dtype=np.int64),
@@ -122,7 +118,7 @@ def parse_tennis_file(content: bytes, *, league: str, season: int, name: str) ->
         ending=ending,
         prices=_prices(table, home_won),
         sieve=sieve,
-        repaired=repaired,
+        repaired={"team_name": renamed, "result_contradicts_sets": contradicted},
     )
     return contest_facts(contests, CLOCK if season >= _FIRST_DATED else _UNDATED, name, began)
 
@@ -154,15 +150,15 @@ def _endings(table: Table) -> tuple[Ints, Bools]:
     return np.array([one or Ended.FINISHED for one in found], dtype=np.int64), known
 
 
-def _score(table: Table, home_won: Bools, ending: Ints) -> tuple[Ints, int]:
-    """Sets of home and away, and how many finished matches have sets that cannot be."""
+def _score(table: Table, home_won: Bools, ending: Ints) -> tuple[Ints, Bools]:
+    """Sets of home and away, and which finished matches have sets that cannot be."""
     won, lost = (table.numbers(name) for name in ("Wsets", "Lsets"))
     possible = (won > lost) & (lost >= 0) & (won <= 3)  # an empty cell is NaN, and nothing is so
     finished = ending == Ended.FINISHED
     counts = (finished & possible)[:, None]
     sets = np.where(counts, np.column_stack([won, lost]), MISSING).astype(np.int64)
     sided: Ints = np.where(home_won[:, None], sets, sets[:, ::-1])
-    return sided, int(np.count_nonzero(finished & ~possible))
+    return sided, finished & ~possible
 
 
 def _prices(table: Table, home_won: Bools) -> dict[str, Floats]:
@@ -179,5 +175,5 @@ def _prices(table: Table, home_won: Bools) -> dict[str, Floats]:
     return found
 
 
-def _changed(given: tuple[str, ...], tidy: list[str]) -> int:
-    return sum(one != other for one, other in zip(given, tidy, strict=True))
+def _changed(given: tuple[str, ...], tidy: list[str]) -> Bools:
+    return np.array([one != other for one, other in zip(given, tidy, strict=True)], np.bool_)
