@@ -47,6 +47,7 @@ class Match:
     season: int | None = None
     hour: float = 15.0
     time_assumed: bool = False
+    ending: Ended = Ended.FINISHED
 
 
 def days(day: str) -> int:
@@ -67,6 +68,8 @@ def facts_of(*matches: Match) -> Facts:
     quotes = [(i, q) for i, m in enumerate(matches) for q in m.quotes]
     starts = np.array([kickoff(m) for m in matches], dtype=np.int64)
     stats = np.array([_stats(m) for m in matches], dtype=np.int64).reshape(-1, len(STATS))
+    endings = _ints(m.ending for m in matches)
+    finished = endings == Ended.FINISHED
     return merge([
         Facts(
             leagues=leagues,
@@ -80,8 +83,9 @@ def facts_of(*matches: Match) -> Facts:
             kickoff=starts,
             day=_ints(days(m.day) for m in matches),
             time_assumed=np.array([m.time_assumed for m in matches], dtype=np.bool_),
-            result_known_at=np.where(stats[:, 0] == MISSING, NEVER, starts + 8_100),
+            result_known_at=np.where((stats[:, 0] == MISSING) & finished, NEVER, starts + 8_100),
             stats=stats,
+            ending=endings,
             quote_event=_ints(i for i, _ in quotes),
             quote_book=_ints(books.index(q.book) for _, q in quotes),
             quote_market=_ints(q.market for _, q in quotes),
