@@ -20,10 +20,13 @@ from sqlalchemy.engine import Engine
 
 from betting_ai.adapters.sql.facts import SqlFactsRepository
 from betting_ai.adapters.sql.unit_of_work import unit_of_work_factory
-from betting_ai.domain.markets import Outcome, winner_market
-from betting_ai.domain.slate import Criteria, Reason, Slate, Stamp
+from betting_ai.domain.events import event_id
+from betting_ai.domain.markets import Market, Outcome, winner_market
+from betting_ai.domain.settlement import Ending, Settled, settle, winners
+from betting_ai.domain.slate import Candidate, Criteria, Reason, Slate, Stamp
 from betting_ai.domain.sports import BASKETBALL, TENNIS, Ended
 from betting_ai.features.facts import MISSING, NEVER
+from betting_ai.features.market import closing_consensus
 from betting_ai.models.manifest import Gate
 from betting_ai.models.registry import Registry
 from betting_ai.ports.repositories import FactsQuery
@@ -31,6 +34,7 @@ from betting_ai.settings import load_settings
 from betting_ai.usecases.assess_events import Window
 from betting_ai.usecases.predict_event import PredictEvent, PredictEventCommand
 from betting_ai.usecases.select_top3 import SelectTop3, SelectTop3Command
+from betting_ai.usecases.settle_picks import SettlePicks, SettlePicksCommand
 from conftest import SHARED
 from small_contests import EARLY, LEAGUES, artifact, contests
 from small_league import seasons_of
@@ -102,8 +106,10 @@ def test_a_published_pick_is_read_back_as_the_selection_it_was(stored: Engine, s
     slate(stored, models, sport, as_of, publish=True)
     units = unit_of_work_factory(stored)
     with units() as unit:
-        before = unit.slates.recommended(as_of)
-    assert before == {p.candidate.event_id: p.candidate.outcome for p in expected.picks}
+        taken = unit.slates.taken(as_of, "live")
+    assert {slug: one.outcome for slug, one in taken.items()} == {
+        p.candidate.event_id: p.candidate.outcome for p in expected.picks
+    }
     with stored.connect() as connection:
         rows = connection.execute(
             sa.text("SELECT market, line, selection FROM recommendations ORDER BY rank")
@@ -112,10 +118,64 @@ def test_a_published_pick_is_read_back_as_the_selection_it_was(stored: Engine, s
             sa.text("SELECT count(*) FROM predictions WHERE p_draw IS NOT NULL")
         )
         given = connection.scalar(sa.text("SELECT count(*) FROM predictions"))
-    places = [winner_market(sport).outcomes.index(p.candidate.outcome) for p in expected.picks]
-    assert rows == [(0, 0, place) for place in places]
+    places = {Outcome.HOME: 0, Outcome.AWAY: 2}  # a number means the same in every sport
+    assert rows == [(0, 0, places[p.candidate.outcome]) for p in expected.picks]
     assert draws == 0
     assert given == 7 * expected.events_priced
+
+
+def test_a_published_pick_is_settled_by_rule_and_by_its_own_sports_close(
+    stored: Engine, sport: str
+) -> None:
+    models = promoted(artifact(sport))
+    published: dict[str, Candidate] = {}
+    for as_of in match_days(sport, 70):
+        found = slate(stored, models, sport, as_of, publish=True)
+        published |= {p.candidate.event_id: p.candidate for p in found.picks}
+    settled = SettlePicks(unit_of_work_factory(stored))(SettlePicksCommand(RECEIVED)).settlements
+    assert {one.due.event_id for one in settled} == set(published)
+    facts, market = contests(sport), winner_market(sport)
+    close = closing_consensus(facts, market=market)
+    row_of = {int(key): row for row, key in enumerate(facts.event_id)}
+    seen = set()
+    for one in settled:
+        row, c = row_of[event_id(one.due.event_id)], published[one.due.event_id]
+        assert one.due.outcome is c.outcome
+        seen.add(one.verdict.result)
+        if facts.ending[row] != Ended.FINISHED:
+            assert one.verdict.result is Settled.VOID
+            assert one.verdict.profit == 0
+            continue
+        k = market.outcomes.index(c.outcome)
+        won = int(winners(market, *facts.stats[row, :2])) == k
+        assert one.verdict.result is (Settled.WON if won else Settled.LOST)
+        assert one.verdict.clv == pytest.approx(float(c.price) * close[row, k] - 1.0)
+    assert {Settled.WON, Settled.LOST} <= seen
+
+
+def test_a_pick_on_a_match_that_is_given_up_is_void(engine: Engine) -> None:
+    facts = contests(TENNIS)
+    with engine.begin() as connection:
+        SqlFactsRepository(connection).store(
+            facts, source="test", received_at=RECEIVED, reconstructed=True
+        )
+    slugs = [row.slug for row in _events(engine)]
+    given_up = facts.event_id[facts.ending != Ended.FINISHED]
+    with unit_of_work_factory(engine)() as unit:
+        told = unit.record.endings(slugs, RECEIVED)
+    scores = {event_id(slug): score for slug, (score, _) in told.items()}
+    assert len(scores) == len(facts)
+    for key, ending in zip(facts.event_id.tolist(), facts.ending.tolist(), strict=True):
+        word = {0: Ending.FINISHED, 1: Ending.RETIRED, 2: Ending.WALKOVER}[ending]
+        assert scores[key].ending is word
+    for key in given_up.tolist():
+        for outcome in (Outcome.HOME, Outcome.AWAY):
+            assert settle(Market.MATCH_RESULT, 0.0, outcome, scores[key]) is Settled.VOID
+
+
+def _events(engine: Engine) -> list[sa.Row[str]]:
+    with engine.connect() as connection:
+        return list(connection.execute(sa.text("SELECT slug FROM events")).all())
 
 
 def test_a_closed_gate_gives_no_picks_and_says_so(stored: Engine, sport: str) -> None:

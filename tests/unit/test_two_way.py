@@ -18,10 +18,11 @@ from betting_ai.domain.markets import (
     MATCH_RESULT,
     NBA_WINNER,
     OVER_UNDER,
+    SELECTIONS,
     TENNIS_WINNER,
-    Outcome,
+    Market,
+    market_at,
     markets_of,
-    stored_selection,
     winner_market,
 )
 from betting_ai.domain.settlement import winners
@@ -62,12 +63,12 @@ def test_every_sport_has_one_market_on_who_wins() -> None:
     assert markets_of(FOOTBALL) == (MATCH_RESULT, OVER_UNDER)
 
 
-def test_a_stored_selection_is_a_position_in_the_sports_own_market() -> None:
+def test_a_market_is_found_by_sport_kind_and_line() -> None:
     for market in BETTING_MARKETS:
-        for k, outcome in enumerate(market.outcomes):
-            assert stored_selection(market.sport, int(market.kind), k) is outcome
-    assert stored_selection(TENNIS, 0, 1) is Outcome.AWAY
-    assert stored_selection(FOOTBALL, 0, 1) is Outcome.DRAW
+        assert market_at(market.sport, market.kind, market.line) is market
+        assert set(market.outcomes) <= set(SELECTIONS[market.kind])
+    other = market_at(FOOTBALL, Market.TOTALS, 3.5)
+    assert (other.name, other.width) == ("", 2)
 
 
 def test_winners_have_no_draw() -> None:

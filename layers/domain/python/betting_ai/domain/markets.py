@@ -97,6 +97,14 @@ def markets_of(sport: str) -> tuple[BettingMarket, ...]:
     return tuple(market for market in BETTING_MARKETS if market.sport == sport)
 
 
+def market_at(sport: str, kind: Market, line: float) -> BettingMarket:
+    """A sport's market of a kind at a line; one that no model is trained for has no name."""
+    for market in markets_of(sport):
+        if (market.kind, market.line) == (kind, line):
+            return market
+    return BettingMarket("", kind, line, SELECTIONS[kind], sport)
+
+
 def winner_market(sport: str) -> BettingMarket:
     """A sport's market on who wins."""
     return markets_of(sport)[0]
