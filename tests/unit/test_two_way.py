@@ -226,7 +226,7 @@ def test_without_closes_nothing_is_claimed(sport: str) -> None:
     assert manifest.confidence.confidence({}) == 0.0
     assert manifest.metrics["confidence_beat_share"] is None
     card = files["card.md"].decode()
-    assert "The gate is closed" in card
+    assert "the gate is closed" in card
     assert "Nobody knows" in card
     facts, spec = contests(sport, closes=False), spec_of(sport)
     data = assemble(facts, whole_history(facts, spec), spec, date(2012, 7, 1), market_of(sport))

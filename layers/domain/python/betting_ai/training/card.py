@@ -21,7 +21,7 @@ _TITLES = {
 _CLAIMS = "| claimed EV | closing-line value | standard error, points |\n|---|---|---|\n"
 _NO_CLOSES = (
     "Nobody knows: the prices of this market were kept once, before the match, so there is no\n"
-    "close to judge a claim by. A pick would claim what cannot be shown: the market gives none."
+    "close to judge a claim by. A pick would claim what cannot be shown: the gate is closed."
 )
 
 
@@ -76,8 +76,6 @@ flatter a little; the members' rows do not.
   market in `p` {manifest.pool_weight:.2f}.
 - Corrections to the market in `f`: {corrections}.
 - ONNX against the native libraries: largest difference {max(manifest.parity.values()):.1e}.
-
-The gate is {"open" if manifest.gate.open else "closed"}: {manifest.gate.why}.
 
 ## What claims were worth
 
