@@ -12,6 +12,7 @@ import numpy as np
 from betting_ai.domain.events import event_id, event_slug
 from betting_ai.domain.leagues import LEAGUES
 from betting_ai.domain.markets import Market
+from betting_ai.domain.sports import Ended
 from betting_ai.features.facts import MISSING, NEVER, STATS, Facts, Ints, merge
 from betting_ai.ports.repositories import FactsQuery
 
@@ -46,6 +47,7 @@ class Match:
     season: int | None = None
     hour: float = 15.0
     time_assumed: bool = False
+    ending: Ended = Ended.FINISHED
 
 
 def days(day: str) -> int:
@@ -66,6 +68,8 @@ def facts_of(*matches: Match) -> Facts:
     quotes = [(i, q) for i, m in enumerate(matches) for q in m.quotes]
     starts = np.array([kickoff(m) for m in matches], dtype=np.int64)
     stats = np.array([_stats(m) for m in matches], dtype=np.int64).reshape(-1, len(STATS))
+    endings = _ints(m.ending for m in matches)
+    finished = endings == Ended.FINISHED
     return merge([
         Facts(
             leagues=leagues,
@@ -79,8 +83,9 @@ def facts_of(*matches: Match) -> Facts:
             kickoff=starts,
             day=_ints(days(m.day) for m in matches),
             time_assumed=np.array([m.time_assumed for m in matches], dtype=np.bool_),
-            result_known_at=np.where(stats[:, 0] == MISSING, NEVER, starts + 8_100),
+            result_known_at=np.where((stats[:, 0] == MISSING) & finished, NEVER, starts + 8_100),
             stats=stats,
+            ending=endings,
             quote_event=_ints(i for i, _ in quotes),
             quote_book=_ints(books.index(q.book) for _, q in quotes),
             quote_market=_ints(q.market for _, q in quotes),
@@ -100,6 +105,7 @@ def known_at(facts: Facts, as_of: int) -> Facts:
         facts.where(np.ones(len(facts), dtype=np.bool_)),
         result_known_at=np.where(over, facts.result_known_at, NEVER),
         stats=np.where(over[:, None], facts.stats, MISSING),
+        ending=np.where(over, facts.ending, Ended.FINISHED),
         **{
             name: getattr(facts, name)[facts.quoted_at <= as_of]
             for name in (

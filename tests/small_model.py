@@ -56,11 +56,17 @@ def artifact(through: date = THROUGH) -> Mapping[str, bytes]:
 
 def registry(through: date = THROUGH, **manifest: object) -> Registry:
     """A registry of one promoted model, with parts of its manifest replaced."""
-    files = dict(artifact(through))
+    return promoted(artifact(through), **manifest)
+
+
+def promoted(artifact: Mapping[str, bytes], **manifest: object) -> Registry:
+    """A registry of one artifact, with parts of its manifest replaced."""
+    files = dict(artifact)
+    market = Manifest.from_json(files[MANIFEST]).market
     if manifest:
         told = replace(Manifest.from_json(files[MANIFEST]), **manifest)  # type: ignore[arg-type]
         files[MANIFEST] = told.to_json().encode()
-    version = through.isoformat()
-    channels = {"match_result": {"stable": [version]}}
-    stored = {f"match_result/{version}/{name}": content for name, content in files.items()}
+    version = Manifest.from_json(files[MANIFEST]).version
+    channels = {market: {"stable": [version]}}
+    stored = {f"{market}/{version}/{name}": content for name, content in files.items()}
     return Registry(MemoryStore(stored | {CHANNELS: json.dumps(channels).encode()}))

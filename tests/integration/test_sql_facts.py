@@ -77,6 +77,7 @@ def rows(facts: Facts, events: np.ndarray, quotes: np.ndarray) -> Facts:
         "time_assumed",
         "result_known_at",
         "stats",
+        "ending",
     )
     per_quote = ("quote_book", "quote_market", "quote_line", "quoted_at", "price")
     return used_names_only(

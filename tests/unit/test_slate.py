@@ -7,7 +7,7 @@ from math import nan, sqrt
 
 import pytest
 
-from betting_ai.domain.markets import Outcome
+from betting_ai.domain.markets import MATCH_RESULT, OVER_UNDER, Outcome
 from betting_ai.domain.slate import (
     PROFILES,
     Criteria,
@@ -207,5 +207,9 @@ def test_instants_are_utc_and_never_naive():
 
 
 def test_selections_have_names():
-    names = [replace(GOOD, outcome=outcome).selection for outcome in Outcome]
+    names = [
+        replace(GOOD, outcome=outcome, market=market).selection
+        for market in (MATCH_RESULT, OVER_UNDER)
+        for outcome in market.outcomes
+    ]
     assert names == ["Ipswich", "Draw", "Nott'm Forest", "Over 2.5 goals", "Under 2.5 goals"]

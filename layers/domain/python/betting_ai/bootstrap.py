@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.engine import Engine
 
+from betting_ai.adapters.feeds.contest_folder import ContestFolder, FolderFeeds, SportsNormaliser
 from betting_ai.adapters.feeds.football_data.folder import FolderContents, FolderFeed, SeasonFolder
-from betting_ai.adapters.feeds.football_data.normaliser import FootballDataNormaliser
 from betting_ai.adapters.feeds.resolver import TeamResolver, seed_aliases
 from betting_ai.adapters.feeds.sample import SampleFeed
 from betting_ai.adapters.local.model_store import FolderModelStore
@@ -29,6 +29,7 @@ from betting_ai.adapters.sql.health import DatabaseHealth, examine
 from betting_ai.adapters.sql.unit_of_work import unit_of_work_factory
 from betting_ai.clock import Clock, SystemClock
 from betting_ai.domain.leagues import LEAGUES
+from betting_ai.domain.sports import FOOTBALL, sport_of
 from betting_ai.errors import InvalidInputError, ModelMissingError, VenueOffError
 from betting_ai.models.frequency import BACKTEST, Frequency
 from betting_ai.models.registry import Registry
@@ -92,7 +93,7 @@ class App:
     def ingest(self) -> IngestRaw:
         """Stores payloads as facts."""
         resolver = TeamResolver(seed_aliases())
-        return IngestRaw(self.units, self.raw, FootballDataNormaliser(), resolver)
+        return IngestRaw(self.units, self.raw, SportsNormaliser(), resolver)
 
     @property
     def prepare_data(self) -> PrepareData:
@@ -222,15 +223,17 @@ class App:
 
     def folder(self, path: Path) -> Feed:
         """Season files and fixtures in a folder."""
-        return FolderFeed(path, self.clock)
+        return FolderFeeds(path, self.clock, FolderFeed(path, self.clock))
 
     def seasons_in(self, path: Path, leagues: Collection[str]) -> list[int]:
         """The seasons that a folder has files of."""
-        return sorted({file.season for file in SeasonFolder(path).find(leagues=leagues or None)})
+        files = _season_files(path, sport_of(leagues)).find(leagues=leagues or None)
+        return sorted({file.season for file in files})
 
     def leagues_in(self, path: Path, leagues: Collection[str]) -> tuple[str, ...]:
         """Those of some leagues that a folder has season files of."""
-        found = {file.league for file in SeasonFolder(path).find(leagues=leagues or None)}
+        files = _season_files(path, sport_of(leagues)).find(leagues=leagues or None)
+        found = {file.league for file in files}
         return tuple(code for code in LEAGUES if code in found)
 
     def matches_in(
@@ -239,18 +242,20 @@ class App:
         since: int | None = None,
         until: int | None = None,
         progress: Callable[[int, int], None] | None = None,
+        sport: str = FOOTBALL,
     ) -> FolderContents:
-        """The matches of a folder's season files, of some seasons (both included)."""
-        seasons = [
-            season
-            for season in self.seasons_in(path, ())
-            if (since is None or season >= since) and (until is None or season <= until)
-        ]
-        return SeasonFolder(path).read(seasons, progress=progress)
+        """The matches of a sport's season files in a folder, of some seasons (both included)."""
+        files = _season_files(path, sport)
+        seasons = {
+            file.season
+            for file in files.find()
+            if (since is None or file.season >= since) and (until is None or file.season <= until)
+        }
+        return files.read(seasons, progress=progress)
 
-    def digests_in(self, path: Path, before: int) -> dict[str, str]:
+    def digests_in(self, path: Path, before: int, sport: str = FOOTBALL) -> dict[str, str]:
         """``"E0/2024"`` -> SHA-256 of each season file of seasons before one."""
-        files = SeasonFolder(path).find([s for s in self.seasons_in(path, ()) if s < before])
+        files = [file for file in _season_files(path, sport).find() if file.season < before]
         return {
             f"{file.league}/{file.season}": hashlib.sha256(file.path.read_bytes()).hexdigest()
             for file in files
@@ -380,6 +385,10 @@ def _needed(setting: Setting | None, name: str) -> Setting:
     if setting is None:
         raise InvalidInputError(f"setting {name} is missing; set BETTING_AI_{name.upper()}")
     return setting
+
+
+def _season_files(path: Path, sport: str) -> SeasonFolder | ContestFolder:
+    return SeasonFolder(path) if sport == FOOTBALL else ContestFolder(path, sport)
 
 
 @contextmanager

@@ -40,7 +40,7 @@ def favourite(a: Assessment, _: np.random.Generator) -> tuple[Floats, Floats]:
 
 def elo_alone(a: Assessment, _: np.random.Generator) -> tuple[Floats, Floats]:
     """What ratings of results alone think is worth most."""
-    difference = a.features.matrix[:, column("elo_difference")]
+    difference = a.features.matrix[:, column("elo_difference", a.betting.sport)]
     claim = a.model.manifest.baselines.elo(difference) * a.offers.price - 1.0
     return np.where(claim > 0.0, claim, np.nan), claim
 

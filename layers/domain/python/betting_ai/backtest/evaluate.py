@@ -231,20 +231,30 @@ def _base_rates(assessment: Assessment) -> Floats:
 
 
 def _elo(assessment: Assessment) -> Floats:
-    difference = assessment.features.matrix[:, column("elo_difference")]
+    elo = column("elo_difference", assessment.betting.sport)
+    difference = assessment.features.matrix[:, elo]
     return assessment.model.manifest.baselines.elo(difference)
 
 
 def quality(facts: Facts, predicted: Predicted, yardstick: Yardstick) -> dict[str, Any]:
-    """Measures of every source on the same matches, in all and by league."""
+    """Measures of every source on the same matches, in all and by league.
+
+    Where the files have a close of some matches, those are compared; where of none, all are, by
+    their results alone.
+    """
     rows = predicted.rows
     close = yardstick.close[rows]
-    known = (yardstick.winner[rows] >= 0) & ~np.isnan(close[:, 0])
+    known = yardstick.winner[rows] >= 0
+    closed = ~np.isnan(close[:, 0])
+    if closed.any():
+        known &= closed
     for p in predicted.sources.values():
         known &= ~np.isnan(p).any(axis=1)
     if not known.any():
         raise NothingToDoError("no match with a price, a close and a result in the range asked for")
-    sources = {name: p[known] for name, p in predicted.sources.items()} | {"close": close[known]}
+    sources = {name: p[known] for name, p in predicted.sources.items()}
+    if closed.any():
+        sources["close"] = close[known]
     outcome, close = yardstick.winner[rows][known], close[known]
     league = np.array([facts.leagues[i] for i in facts.league[rows][known].tolist()])
     leagues = {}

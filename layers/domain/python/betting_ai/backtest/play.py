@@ -116,10 +116,10 @@ class Yardstick:
     def __post_init__(self) -> None:
         facts = self.facts
         self.close = closing_consensus(facts, market=self.market)
-        goals = facts.stats[:, :2]
-        self.winner = np.where(
-            goals[:, 0] == MISSING, -1, winners(self.market, goals[:, 0], goals[:, 1])
-        )
+        finished = np.flatnonzero(facts.stats[:, 0] != MISSING)
+        home, away = facts.stats[finished, :2].T
+        self.winner = np.full(len(facts), -1, dtype=np.int64)
+        self.winner[finished] = winners(self.market, home, away)
         rows = closing_quotes(facts, self.market)
         keys = zip(facts.quote_event[rows].tolist(), facts.quote_book[rows].tolist(), strict=True)
         self._closes = dict(zip(keys, rows.tolist(), strict=True))

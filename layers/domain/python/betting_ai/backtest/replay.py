@@ -18,7 +18,7 @@ import numpy as np
 from betting_ai.domain.markets import MATCH_RESULT, BettingMarket
 from betting_ai.features.build import Features, build
 from betting_ai.features.facts import Facts, Ints
-from betting_ai.features.history import SECONDS_A_DAY, History, summarise
+from betting_ai.features.history import History, summarise
 from betting_ai.features.market import market_view
 from betting_ai.features.ratings import RatingState
 from betting_ai.features.spec import FeatureSpec
@@ -120,7 +120,8 @@ class Replay:
     def _model_for(self, market: BettingMarket, as_of: int, earliest: int) -> Model:
         """As in a live slate: prices from before a model's last day need the model before it."""
         model = self.model(market, datetime.fromtimestamp(as_of, UTC))
-        if not model.in_sample and earliest // SECONDS_A_DAY <= model.checkpoint.through:
+        day = model.manifest.spec.sport.result_day(earliest)
+        if not model.in_sample and day <= model.checkpoint.through:
             return self.model(market, datetime.fromtimestamp(earliest, UTC))
         return model
 

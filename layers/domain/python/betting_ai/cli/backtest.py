@@ -89,10 +89,11 @@ def backtest(  # noqa: PLR0915 - options, imports and one call
     from betting_ai.backtest.walk_forward import CHANNEL, WalkForward, make_vintages
     from betting_ai.bootstrap import build
     from betting_ai.cli.evaluate_view import Bars, show_backtest
+    from betting_ai.domain.sports import FOOTBALL
     from betting_ai.models.frequency import BACKTEST, Frequency
     from betting_ai.models.registry import Registry
     from betting_ai.training.fit import FolderFits
-    from betting_ai.training.train import SETTINGS_TRIED
+    from betting_ai.training.train import TUNING
     from betting_ai.usecases.assess_events import Window
 
     plan = WalkForward(season_of(first), season_of(last), refit)
@@ -114,7 +115,7 @@ def backtest(  # noqa: PLR0915 - options, imports and one call
             {"criteria": criteria.to_dict(), "execution": execution, "window": window, "to": last}
         )
         command = BacktestCommand(
-            first, last, window, criteria, units, execution, SETTINGS_TRIED + trials
+            first, last, window, criteria, units, execution, TUNING[FOOTBALL][1] + trials
         )
         result = run(replay, command, bars.show)
         numbers = result.numbers

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from betting_ai.domain.books import book
-from betting_ai.domain.markets import OUTCOMES, Outcome, betting_market
+from betting_ai.domain.markets import Outcome, betting_market
 from betting_ai.domain.slate import Candidate, NearMiss, Pick, Slate, Stamp
 from betting_ai.models.frequency import Frequency
 from betting_ai.usecases.words import REASONS, STAMPS, criteria_asked, no_bet_because, why_not
@@ -30,6 +30,9 @@ _MEMBERS: Final = {
     "deep_rl": "deep RL",
     "bayesian": "Bayesian",
 }
+
+
+_NO_PICKS: Final = "This market gives no picks: see its model card."
 
 
 def show_slate(slate: Slate, frequency: Frequency | None = None) -> None:
@@ -58,13 +61,15 @@ def show_prediction(prediction: Mapping[str, Any]) -> None:
         f"{prediction['trained_through']}",
         style="dim",
     )
-    _show_market(console, prediction, OUTCOMES)
+    _show_market(console, prediction, [Outcome(name) for name in prediction["market"]])
+    if not prediction["may_give_picks"]:
+        console.print(_NO_PICKS, style="dim")
     for name, other in prediction["other_markets"].items():
         market = betting_market(name)
         console.print(f"Over and under {market.line:g} goals", style="bold")
         _show_market(console, other, market.outcomes)
         if not other["may_give_picks"]:
-            console.print("This market gives no picks: see its model card.", style="dim")
+            console.print(_NO_PICKS, style="dim")
 
 
 def _show_market(

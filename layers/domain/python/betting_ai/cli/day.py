@@ -12,6 +12,7 @@ from typing import Final
 from betting_ai.bootstrap import App, build
 from betting_ai.cli.context import MORNING, UK, Question, Voice
 from betting_ai.cli.ingest_view import Tally
+from betting_ai.domain.sports import BASKETBALL, FOOTBALL, SPORTS, TENNIS, sport_of
 from betting_ai.errors import FeedError, FeedOfflineError, InvalidInputError, NothingToDoError
 from betting_ai.ports.feeds import FeedRequest, Payload
 from betting_ai.ports.repositories import FactsQuery
@@ -26,6 +27,12 @@ SAMPLE_DAY: Final = date(2023, 10, 8)
 """The day of the sample shown where there is nothing else: it has a pick even by `strict`."""
 
 SAMPLE_DAYS: Final = (date(2023, 8, 11), date(2024, 5, 26))
+_FOLDERS: Final = {
+    FOOTBALL: "football_data",
+    TENNIS: "tennis_data",
+    BASKETBALL: "nba_archive",
+}
+
 SAMPLE_SOURCE: Final = "sample: sports-betting package, England and Spain 2023-24"
 
 
@@ -96,7 +103,8 @@ class _Source:
                 f"{path} holds no season files of what was asked; expected <season>/<division>.csv,"
                 " such as 2425/E0.csv"
             )
-        first, last = date(seasons[0], 7, 1), date(seasons[-1] + 1, 6, 30)
+        sport = SPORTS[sport_of(self.window.leagues)]
+        (first, _), (_, last) = sport.season_days(seasons[0]), sport.season_days(seasons[-1])
         covered = f"the season files in {path} cover {first} to {last}"
         day = self.window.as_of.date()
         if day < first:
@@ -111,12 +119,16 @@ class _Source:
         with Tally(quiet=self.voice.quiet) as tally:
             command = PrepareDataCommand(self.app.folder(path).fetch, window, coming)
             self._prepare(self.app, command, tally)
-        return Day(self.app, self._now(window), ("football_data folder",), self.live)
+        source = f"{_FOLDERS[sport.code]} folder"
+        return Day(self.app, self._now(window), (source,), self.live)
 
     def best(self) -> Day:
         """From the site; offline, from what there is."""
+        football = sport_of(self.window.leagues) == FOOTBALL
+        trouble = "the site has football only"
         try:
-            return self._site()
+            if football:
+                return self._site()
         except FeedOfflineError:
             trouble = "the site cannot be reached"
         except FeedError as error:
@@ -131,7 +143,7 @@ class _Source:
             return Day(self.app, self.window, (f"database, read {read}",))
         asked = self.window.as_of.date()
         sampled = not seasons and SAMPLE_DAYS[0] <= asked <= SAMPLE_DAYS[1]
-        if not (self.live or sampled):
+        if not (football and (self.live or sampled)):
             held = f"matches of {min(seasons)} to {max(seasons) + 1}" if seasons else "no matches"
             raise NothingToDoError(
                 f"{trouble}, and the database has no match within {self.window.hours:g} hours of "

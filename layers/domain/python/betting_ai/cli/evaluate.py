@@ -34,6 +34,7 @@ from betting_ai.errors import InvalidInputError, NoModelBeforeError
 if TYPE_CHECKING:
     from betting_ai.bootstrap import App
     from betting_ai.cli.evaluate_view import Bars
+    from betting_ai.domain.markets import BettingMarket
     from betting_ai.features.facts import Facts
 
 Since = Annotated[str, typer.Option("--from", help="First date of matches: 2024-07-01.")]
@@ -55,7 +56,7 @@ def evaluate(
     leagues: Leagues = None,
     bookmakers: Bookmakers = None,
     market: Annotated[
-        str, typer.Option("--market", help="match_result or over_under_2_5.")
+        str, typer.Option("--market", help="match_result, over_under_2_5, tennis_winner, ...")
     ] = "match_result",
     bankroll: Bankroll = None,
     profile: Profile = None,
@@ -70,6 +71,7 @@ def evaluate(
 ) -> None:
     """Score probabilities and picks on matches that the shipped models had not seen."""
     from betting_ai.domain.markets import betting_market
+    from betting_ai.domain.sports import sport_of
 
     settings = current_settings()
     first, last = dates(since, until)
@@ -78,6 +80,8 @@ def evaluate(
     amount = settings.bankroll if bankroll is None else money(bankroll)
     books = bookmaker_codes(bookmakers)
     codes = league_codes(leagues) or ()
+    if codes and sport_of(codes) != asked.sport:
+        raise InvalidInputError(f"{market} is no market of {sport_of(codes)}: see --market")
     voice = Voice(as_json=as_json)
 
     from betting_ai.backtest.evaluate import (
@@ -92,7 +96,7 @@ def evaluate(
     from betting_ai.usecases.assess_events import Window
 
     with build(settings) as app, Bars(quiet=voice.quiet) as bars:
-        facts = unseen(app, folder, first, last, bars, allow_in_sample=allow_in_sample)
+        facts = unseen(app, folder, first, last, bars, asked, allow_in_sample=allow_in_sample)
         window = Window(
             as_of=datetime.combine(first, time(), UTC),
             leagues=codes,
@@ -135,32 +139,41 @@ def dates(since: str, until: str) -> tuple[date, date]:
 
 
 def unseen(
-    app: App, folder: Path, first: date, last: date, bars: Bars, *, allow_in_sample: bool
+    app: App,
+    folder: Path,
+    first: date,
+    last: date,
+    bars: Bars,
+    market: BettingMarket,
+    *,
+    allow_in_sample: bool,
 ) -> Facts:
     """The matches that a range of days needs: what came after the model for its first day.
 
     The model brings its past along; where the folder's own earlier files are others than those it
     was made of, all of them are read.
     """
-    from betting_ai.adapters.feeds.football_data.seasons import season_of
-    from betting_ai.domain.markets import MATCH_RESULT
+    from betting_ai.domain.markets import winner_market
+    from betting_ai.domain.sports import SPORTS
     from betting_ai.usecases.select_top3 import SNAPSHOT_AGE
 
     if not folder.is_dir():
         raise InvalidInputError(f"there is no folder {folder}")
     start = datetime.combine(first, time(12), UK)
-    end = season_of(last)
+    sport = SPORTS[market.sport]
+    name = winner_market(market.sport).name
     registry, channel = app.registry, app.settings.channel
     try:  # prices may be a little older than the first match
-        manifest, in_sample = registry.choose(MATCH_RESULT.name, channel, start - SNAPSHOT_AGE)
+        manifest, in_sample = registry.choose(name, channel, start - SNAPSHOT_AGE)
     except NoModelBeforeError:
-        manifest, in_sample = registry.choose(MATCH_RESULT.name, channel, start, allow_in_sample)
-    since = season_of(manifest.trained_through + timedelta(days=1))
+        manifest, in_sample = registry.choose(name, channel, start, allow_in_sample)
+    since = sport.season_of(manifest.trained_through + timedelta(days=1))
     payloads = registry.checkpoint(manifest).payloads
-    older = app.digests_in(folder, since)
-    known = all(payloads.get(name) == digest for name, digest in older.items())
+    older = app.digests_in(folder, since, sport.code)
+    known = all(payloads.get(file) == digest for file, digest in older.items())
     whole = in_sample or not known
-    return app.matches_in(folder, None if whole else since, end, bars.read).facts
+    end = sport.season_of(last)
+    return app.matches_in(folder, None if whole else since, end, bars.read, sport.code).facts
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -181,8 +181,10 @@ def quality_table(sources: Mapping[str, Mapping[str, Any]]) -> Table:
     return table
 
 
-def difference(figure: Mapping[str, float]) -> str:
+def difference(figure: Mapping[str, float | None]) -> str:
     """In 0.00001 nats."""
+    if figure["mean"] is None or figure["se"] is None or isnan(figure["mean"]):
+        return "-"
     return f"{1e5 * figure['mean']:+.1f} ({1e5 * figure['se']:.1f})"
 
 

@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from betting_ai.cli.context import Json, Voice, current_settings, league_codes
-from betting_ai.domain.leagues import LEAGUES, SEASON_FILE_LEAGUES
+from betting_ai.domain.leagues import SEASON_FILE_LEAGUES
+from betting_ai.domain.sports import FOOTBALL, leagues_of
 
 _Seasons = Annotated[
     str | None, typer.Option("--seasons", help="Such as 2324,2425; all of the folder by default.")
 ]
 _Leagues = Annotated[
-    str | None, typer.Option("--leagues", help="Division codes, such as E0,SP1; all by default.")
+    str | None, typer.Option("--leagues", help="League codes: E0,SP1 or ATP; all by default.")
 ]
 _Extra = Annotated[bool, typer.Option("--extra", help="The extra leagues too (ARG, BRA, ...).")]
 _Fixtures = Annotated[bool, typer.Option("--fixtures", help="Coming matches too.")]
@@ -74,7 +75,7 @@ def fetch(
     from betting_ai.usecases.ingest_raw import IngestCommand
 
     settings = current_settings()
-    extra_leagues = tuple(code for code in LEAGUES if code not in SEASON_FILE_LEAGUES)
+    extra_leagues = tuple(code for code in leagues_of(FOOTBALL) if code not in SEASON_FILE_LEAGUES)
     with build(settings) as app, Tally(quiet=Voice(as_json=as_json).quiet) as tally:
         now = season_of(app.clock.now().date())
         request = FeedRequest(

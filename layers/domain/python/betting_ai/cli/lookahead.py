@@ -33,10 +33,11 @@ def lookahead_check(
     from betting_ai.backtest.replay import Replay
     from betting_ai.bootstrap import build
     from betting_ai.cli.evaluate_view import Bars
+    from betting_ai.domain.markets import MATCH_RESULT
     from betting_ai.usecases.assess_events import Window
 
     with build(settings) as app, Bars(quiet=voice.quiet) as bars:
-        facts = unseen(app, folder, first, last, bars, allow_in_sample=False)
+        facts = unseen(app, folder, first, last, bars, MATCH_RESULT, allow_in_sample=False)
         window = Window(datetime.combine(first, time(), UTC), channel=settings.channel)
         every = Replay(facts, app.registry).days(first, last, window)
         its = np.unique(np.linspace(0, len(every) - 1, min(days, len(every))).astype(int))

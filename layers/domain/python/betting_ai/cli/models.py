@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Which models there are, and which one answers.", no_args_is_help=True)
 
 _Json = Annotated[bool, typer.Option("--json", help="For machines.")]
-_Market = Annotated[str, typer.Option("--market", help="match_result or over_under_2_5.")]
+_Market = Annotated[
+    str, typer.Option("--market", help="match_result, over_under_2_5, tennis_winner, ...")
+]
 _Channel = Annotated[str | None, typer.Option("--channel", help="The settings' by default.")]
 _Folder = Annotated[Path, typer.Option("--folder", help="Season files with untouched matches.")]
 _Until = Annotated[
@@ -165,7 +167,7 @@ def _compared(
                 raise NothingToDoError(f"{market} has no other model to compare {challenger} with")
             champion = others[-1]
         pair = registry.manifest(market, champion), registry.manifest(market, challenger)
-        facts = opened.matches_in(folder, progress=bars.read).facts
+        facts = opened.matches_in(folder, progress=bars.read, sport=asked.sport).facts
         return judge(facts, registry, *pair, asked, last)
 
 

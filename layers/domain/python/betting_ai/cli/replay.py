@@ -22,6 +22,7 @@ from betting_ai.cli.top3 import (
     criteria_of,
     money,
 )
+from betting_ai.domain.sports import FOOTBALL, sport_of
 from betting_ai.errors import InvalidInputError, RecordBrokenError
 
 
@@ -54,6 +55,8 @@ def replay(
     units = settings.bankroll if bankroll is None else money(bankroll)
     books = bookmaker_codes(bookmakers)
     codes = league_codes(leagues) or ()
+    if sport_of(codes) != FOOTBALL:
+        raise InvalidInputError("replay lives days of football again, of no other sport yet")
     voice = Voice(as_json=as_json)
     if not folder.is_dir():
         raise InvalidInputError(f"there is no folder {folder}")
@@ -65,6 +68,7 @@ def replay(
     from betting_ai.cli.evaluate_view import Bars
     from betting_ai.cli.history import as_document
     from betting_ai.clock import MovingClock
+    from betting_ai.domain.markets import MATCH_RESULT
     from betting_ai.usecases.assess_events import Window
     from betting_ai.usecases.prepare_data import PrepareDataCommand
 
@@ -75,7 +79,7 @@ def replay(
         channel=settings.channel,
     )
     with build(settings) as outside, Bars(quiet=voice.quiet) as bars:
-        facts = unseen(outside, folder, first, last, bars, allow_in_sample=False)
+        facts = unseen(outside, folder, first, last, bars, MATCH_RESULT, allow_in_sample=False)
         past = Replay(facts, outside.registry, settings.channel)
         days = past.days(first, last, window)
         clock = MovingClock(days[0].window.as_of if days else window.as_of)

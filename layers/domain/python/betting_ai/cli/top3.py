@@ -30,7 +30,7 @@ _LARGEST = Decimal(10) ** 12
 _PROFILES = "strict (the default) or value, which asks for less."
 
 Leagues = Annotated[
-    str | None, typer.Option("--leagues", help="Division codes: E0,SP1. All by default.")
+    str | None, typer.Option("--leagues", help="E0,SP1, or ATP, or NBA. All football by default.")
 ]
 Bookmakers = Annotated[
     str | None, typer.Option("--bookmakers", help="Those you can use: B365,PS. All by default.")
@@ -103,8 +103,10 @@ def top3_bets(
         typer.echo(json.dumps(slate.to_dict(), ensure_ascii=False, allow_nan=False))
     else:
         from betting_ai.cli.cards import show_slate
+        from betting_ai.domain.sports import FOOTBALL, sport_of
 
-        show_slate(slate, day.app.frequency)
+        football = sport_of(day.window.leagues) == FOOTBALL  # the backtest is of football alone
+        show_slate(slate, day.app.frequency if football else None)
     if alert:
         alerts.tell(slate, settings, voice)
 

@@ -12,6 +12,7 @@ import typer
 from betting_ai.cli.backtest import require_training
 from betting_ai.cli.context import Json, Voice, current_settings
 from betting_ai.domain.markets import betting_market
+from betting_ai.domain.sports import SPORTS
 from betting_ai.errors import InvalidInputError
 
 
@@ -24,7 +25,7 @@ def train(
         Path | None, typer.Option("--out", help="Where models go; the settings' folder by default.")
     ] = None,
     market: Annotated[
-        str, typer.Option("--market", help="match_result or over_under_2_5.")
+        str, typer.Option("--market", help="match_result, over_under_2_5, tennis_winner, ...")
     ] = "match_result",
     promote: Annotated[
         str | None, typer.Option("--promote", help="Channel to add it to, such as stable.")
@@ -35,18 +36,17 @@ def train(
     from betting_ai.bootstrap import build
 
     last = _day(through)
-    betting_market(market)
+    asked = betting_market(market)
     if not folder.is_dir():
         raise InvalidInputError(f"there is no folder {folder}")
     require_training()
     voice = Voice(as_json=as_json)
     settings = current_settings()
     with build(settings) as app, _Bars(quiet=voice.quiet) as bars:
-        from betting_ai.adapters.feeds.football_data.seasons import season_of
-
         if last >= app.clock.now().date():
             raise InvalidInputError(f"--through {last} is not over yet")
-        contents = app.matches_in(folder, until=season_of(last), progress=bars.read)
+        until = SPORTS[asked.sport].season_of(last)
+        contents = app.matches_in(folder, until=until, progress=bars.read, sport=asked.sport)
         for line in contents.unusable:
             voice.warn(f"left out: {line}")
 
@@ -56,7 +56,7 @@ def train(
         from betting_ai.training.train import TrainingPlan, write_artifact
         from betting_ai.training.train import train as make
 
-        plan = TrainingPlan(last, betting_market(market))
+        plan = TrainingPlan(last, asked)
         fits = FolderFits(settings.home / "fits")
         files = make(contents.facts, contents.payloads, plan, bars.trained, fits)
     manifest = Manifest.from_json(files[MANIFEST])

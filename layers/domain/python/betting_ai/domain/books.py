@@ -45,7 +45,9 @@ _NAMES: Final = {
     "BS": "Blue Square",
     "BV": "BetVictor",
     "BW": "Bet&Win",
+    "CB": "Centrebet",
     "CL": "Coral",
+    "EX": "Expekt",
     "GB": "Gamebookers",
     "IW": "Interwetten",
     "LB": "Ladbrokes",
@@ -56,6 +58,7 @@ _NAMES: Final = {
     "SKB": "Sky Bet",
     "SO": "Sporting Odds",
     "SY": "Stanleybet",
+    "UB": "Unibet",
     "VC": "VC Bet",
     "WH": "William Hill",
 }

@@ -35,3 +35,12 @@ def event_id(event_slug: str) -> int:
     """The event's 63-bit key: the first eight bytes of the slug's SHA-256, sign bit cleared."""
     digest = hashlib.sha256(event_slug.encode()).digest()
     return int.from_bytes(digest[:8], "big") & (2**63 - 1)
+
+
+def named_sides(one: str, other: str) -> tuple[str, str]:
+    """Home and away where neither side is at home: by name, which cannot know who will win.
+
+    Every source must ask here, or the same match would be two events.
+    """
+    first, second = sorted((one, other), key=lambda name: (name.casefold(), name))
+    return first, second

@@ -14,8 +14,9 @@ class League:
 
     Attributes:
         code: short code, as in season-file names (``"E0"``) or the country's file (``"ARG"``).
-        sport: ``"football"``.
-        country: three-letter country code; a team belongs to a country and may change leagues.
+        sport: ``"football"``, or another of `betting_ai.domain.sports.SPORTS`.
+        country: three-letter country code; a team belongs to a country and may change leagues. A
+            tour or a league whose competitors are of no country stands for one.
         name: what people call it.
         tier: 1 is the top flight.
     """
@@ -72,6 +73,9 @@ LEAGUES: Final[dict[str, League]] = {
         _football("SWE", "SWE", "Allsvenskan", 1),
         _football("SWZ", "SUI", "Swiss Super League", 1),
         _football("USA", "USA", "Major League Soccer", 1),
+        League("ATP", "tennis", "ATP", "ATP Tour", 1),
+        League("WTA", "tennis", "WTA", "WTA Tour", 1),
+        League("NBA", "basketball", "NBA", "NBA", 1),
     )
 }
 

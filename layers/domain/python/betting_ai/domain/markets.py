@@ -35,7 +35,10 @@ SELECTIONS: Final = {
     Market.TOTALS: (Outcome.OVER, Outcome.UNDER),
     Market.HANDICAP: (Outcome.HOME, Outcome.AWAY),
 }
-"""The selections of each kind of market, in the order of their stored numbers."""
+"""The selections of each kind of market, in the order of their stored numbers.
+
+Who wins is stored as 0 and 2 where nothing can be drawn: a number means the same in every sport.
+"""
 
 
 @dataclass(frozen=True)
@@ -47,12 +50,14 @@ class BettingMarket:
         kind: of its quotes.
         line: goals or points; 0 where the kind has no line.
         outcomes: its selections, in the order of the last axis of every array.
+        sport: whose market it is.
     """
 
     name: str
     kind: Market
     line: float
     outcomes: tuple[Outcome, ...]
+    sport: str = "football"
 
     @property
     def width(self) -> int:
@@ -64,8 +69,14 @@ MATCH_RESULT: Final = BettingMarket("match_result", Market.MATCH_RESULT, 0.0, OU
 OVER_UNDER: Final = BettingMarket(
     "over_under_2_5", Market.TOTALS, 2.5, (Outcome.OVER, Outcome.UNDER)
 )
-BETTING_MARKETS: Final = (MATCH_RESULT, OVER_UNDER)
-"""The markets that models are trained for."""
+TENNIS_WINNER: Final = BettingMarket(
+    "tennis_winner", Market.MATCH_RESULT, 0.0, (Outcome.HOME, Outcome.AWAY), "tennis"
+)
+NBA_WINNER: Final = BettingMarket(
+    "nba_winner", Market.MATCH_RESULT, 0.0, (Outcome.HOME, Outcome.AWAY), "basketball"
+)
+BETTING_MARKETS: Final = (MATCH_RESULT, OVER_UNDER, TENNIS_WINNER, NBA_WINNER)
+"""The markets that models are trained for; the first of a sport is the one on who wins."""
 
 
 def betting_market(name: str) -> BettingMarket:
@@ -81,9 +92,22 @@ def betting_market(name: str) -> BettingMarket:
     raise InvalidInputError(f"unknown market {name!r}; use {known}")
 
 
-def market_of(outcome: Outcome) -> BettingMarket:
-    """The market that a selection belongs to."""
-    return next(market for market in BETTING_MARKETS if outcome in market.outcomes)
+def markets_of(sport: str) -> tuple[BettingMarket, ...]:
+    """A sport's markets, the one on who wins first."""
+    return tuple(market for market in BETTING_MARKETS if market.sport == sport)
+
+
+def market_at(sport: str, kind: Market, line: float) -> BettingMarket:
+    """A sport's market of a kind at a line; one that no model is trained for has no name."""
+    for market in markets_of(sport):
+        if (market.kind, market.line) == (kind, line):
+            return market
+    return BettingMarket("", kind, line, SELECTIONS[kind], sport)
+
+
+def winner_market(sport: str) -> BettingMarket:
+    """A sport's market on who wins."""
+    return markets_of(sport)[0]
 
 
 MARKET_MAXIMUM: Final = "MAX"

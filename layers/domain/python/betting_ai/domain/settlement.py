@@ -118,18 +118,23 @@ def winners(market: BettingMarket, home: npt.ArrayLike, away: npt.ArrayLike) -> 
     """Position of the winning selection in the market's outcomes.
 
     Args:
-        market: home, draw and away; or over and under a line that no score meets.
-        home: (...) goals of the home side.
-        away: (...) goals of the away side.
+        market: home, draw and away; home and away; or over and under a line that no score meets.
+        home: (...) goals, points or sets of the home side, of matches that were completed.
+        away: (...) the same of the away side.
 
     Raises:
-        InvalidInputError: a score can meet the line, so that neither selection wins.
+        InvalidInputError: a score leaves no winner: it can meet the line, or it is level where
+            there is no draw.
     """
     h, a = np.asarray(home, np.int64), np.asarray(away, np.int64)
     if market.kind is Market.TOTALS:
         if float(market.line).is_integer():
             raise InvalidInputError(f"{market.name} can end without a winner")
         return np.asarray(np.where(h + a > market.line, 0, 1), np.int64)
+    if market.width == 2:
+        if (h == a).any():
+            raise InvalidInputError(f"a level score has no winner in {market.name}")
+        return np.asarray(np.where(h > a, 0, 1), np.int64)
     return np.asarray(np.where(h > a, 0, np.where(h == a, 1, 2)), np.int64)
 
 

@@ -19,7 +19,7 @@ from typing import Any, Final, Self
 import numpy as np
 import numpy.typing as npt
 
-from betting_ai.domain.markets import BettingMarket, Outcome, market_of
+from betting_ai.domain.markets import MATCH_RESULT, BettingMarket, Outcome
 from betting_ai.domain.odds import Bools
 from betting_ai.domain.risk import RiskScale
 from betting_ai.errors import InvalidInputError
@@ -46,6 +46,7 @@ class Reason(StrEnum):
     SLATE_FULL = "slate_full"
     EXPOSURE_CAP = "exposure_cap"
     BELOW_MINIMUM_STAKE = "below_minimum_stake"
+    MARKET_CLOSED = "market_closed"  # the model's gate: nothing was gained over the prices
 
 
 class Stamp(StrEnum):
@@ -57,6 +58,7 @@ class Stamp(StrEnum):
     TUNED_ON = "tuned_on"  # choices were made on these days
     RECONSTRUCTED = "reconstructed"  # prices stamped by rule, not when they were seen
     LEAD_TIME_CLAMPED = "lead_time_clamped"  # further from kick-off than in training
+    MARKET_CLOSED = "market_closed"  # the model's gate is closed: there are no picks
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,7 @@ class Candidate:
         prices_as_of: when the price stood.
         stamps: caveats.
         refusals: why it cannot be recommended whatever its numbers.
+        market: what the selection is of.
     """
 
     event_id: str
@@ -196,6 +199,7 @@ class Candidate:
     prices_as_of: datetime
     stamps: tuple[Stamp, ...] = ()
     refusals: tuple[Reason, ...] = ()
+    market: BettingMarket = MATCH_RESULT
 
     @property
     def event_name(self) -> str:
@@ -213,11 +217,6 @@ class Candidate:
             Outcome.UNDER: f"Under {self.market.line:g} goals",
         }
         return names[self.outcome]
-
-    @property
-    def market(self) -> BettingMarket:
-        """What the selection is of."""
-        return market_of(self.outcome)
 
     @property
     def fair_odds(self) -> float:

@@ -163,6 +163,11 @@ class ConfidenceModel:
             raise InvalidInputError("a confidence model's recalibration must rise")
 
     @classmethod
+    def none(cls) -> Self:
+        """Confidence where no price was ever seen beside a close: 0, which meets no criterion."""
+        return cls((), (), (), (), -100.0)
+
+    @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Read what `to_dict` wrote."""
         return cls(

@@ -13,19 +13,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from betting_ai.domain.markets import (
-    BETTING_MARKETS,
     MARKET_AVERAGE,
     MATCH_RESULT,
     OVER_UNDER,
     BettingMarket,
     Market,
+    markets_of,
+    winner_market,
 )
 from betting_ai.domain.odds import fair_probabilities
 from betting_ai.errors import LookAheadError
 from betting_ai.features import form, ratings
 from betting_ai.features.facts import Bools, Facts, Floats, Ints
 from betting_ai.features.goal_lines import implied_results
-from betting_ai.features.history import SECONDS_A_DAY, History, positions, stat
+from betting_ai.features.history import History, positions, stat
 from betting_ai.features.market import (
     MarketView,
     first_and_latest_quotes,
@@ -37,7 +38,7 @@ from betting_ai.features.market import (
     pooled,
 )
 from betting_ai.features.offers import best_two
-from betting_ai.features.spec import NAMES, SELECTIONS, FeatureSpec, column
+from betting_ai.features.spec import SELECTIONS, FeatureSpec
 
 Columns = Iterator[tuple[str, Floats | Ints]]
 
@@ -72,11 +73,12 @@ def build(
     """Features of some events, each at its own moment.
 
     Args:
-        history: finished matches; those not yet known at an event's cutoff are not looked at.
-        facts: the events and their prices.
+        history: finished matches of the spec's sport; those not yet known at an event's cutoff are
+            not looked at.
+        facts: the events and their prices, of one sport: another's prices would be misread.
         rows: (n,) rows of the events in ``facts``, ascending.
         as_of: (n,) seconds since the epoch.
-        spec: names and constants.
+        spec: names and constants, and of which sport.
         state: ratings carried through an earlier part of ``history`` (left unchanged); only
             what it saves is time.
         betting: the market that is judged; its newest price is an event's moment.
@@ -90,16 +92,18 @@ def build(
     market = market_view(facts, rows, as_of, spec, betting)
     # An event without a price is not judged; its row must not ask for the past of 1970.
     cutoff = np.where(market.newest >= 0, np.minimum(as_of, market.newest), as_of)
-    columns = np.full((len(NAMES), len(rows)), np.nan, dtype=np.float32)
+    at = {name: i for i, name in enumerate(spec.names)}
+    columns = np.full((len(at), len(rows)), np.nan, dtype=np.float32)
     lead = (facts.kickoff[rows] - cutoff) / 3_600.0
     clamped = (lead < spec.lead_hours[0]) | (lead > spec.lead_hours[1])
     clamped &= (market.newest >= 0) & ~facts.time_assumed[rows]
     views = {
         other: market if other is betting else market_view(facts, rows, cutoff, spec, other)
-        for other in BETTING_MARKETS
+        for other in markets_of(spec.sport_code)
     }
     for name, values in _all_columns(history, facts, views, cutoff, lead, spec, state):
-        columns[column(name)] = values
+        if name in at:  # what a sport does not have, its spec does not name
+            columns[at[name]] = values
     columns[:, market.newest < 0] = np.nan
     return Features(np.ascontiguousarray(columns.T), market, cutoff, clamped)
 
@@ -113,13 +117,14 @@ def _all_columns(
     spec: FeatureSpec,
     state: ratings.RatingState | None,
 ) -> Columns:
-    market = views[MATCH_RESULT]
+    market = views[winner_market(spec.sport_code)]
     for view in views.values():
         yield from market_columns(view)
         yield from _movement(facts, view, cutoff, spec)
     yield from _margins(market)
-    yield from _goal_lines(facts, market.consensus, views[OVER_UNDER], cutoff)
-    asked = Asked.of(history, facts, market.rows, cutoff)
+    if OVER_UNDER in views:
+        yield from _goal_lines(facts, market.consensus, views[OVER_UNDER], cutoff)
+    asked = Asked.of(history, facts, market.rows, cutoff, spec)
     yield from form_columns(asked, spec)
     yield from _rating_columns(asked, market, spec, state)
     yield from _calendar(asked, facts, market.rows)
@@ -142,7 +147,7 @@ def market_columns(market: MarketView) -> Columns:
         yield f"edge_second_{selection}", np.log(second[:, k]) + log_q
         yield f"edge_top_{selection}", np.log(top[:, k]) + log_q
         yield f"dispersion_{selection}", market.dispersion[:, k] / q[:, k]
-        if market.betting is MATCH_RESULT:
+        if market.betting.kind is Market.MATCH_RESULT:
             yield f"average_lean_{selection}", np.log(average_fair[:, k]) - log_q
 
 
@@ -239,7 +244,7 @@ class Asked:
         league: (n,) league rows.
         season: (n,) year in which the season began.
         day: (n,) days since the epoch of the event's own date.
-        known_until: (n,) UTC day before which a result must have become known.
+        known_until: (n,) day of results before which a result must have become known.
     """
 
     history: History
@@ -251,7 +256,9 @@ class Asked:
     known_until: Ints
 
     @classmethod
-    def of(cls, history: History, facts: Facts, rows: Ints, cutoff: Ints) -> Asked:
+    def of(
+        cls, history: History, facts: Facts, rows: Ints, cutoff: Ints, spec: FeatureSpec
+    ) -> Asked:
         """The questions of some events, each as of its cutoff in seconds since the epoch."""
         teams = tuple(sorted({*history.teams, *facts.teams}))
         leagues = tuple(sorted({*history.leagues, *facts.leagues}))
@@ -263,7 +270,7 @@ class Asked:
             league=league[facts.league[rows]],
             season=facts.season[rows],
             day=facts.day[rows],
-            known_until=np.maximum(cutoff, 0) // SECONDS_A_DAY,
+            known_until=spec.sport.result_day(np.maximum(cutoff, 0)),
         )
 
     def where(self, order: Ints) -> Asked:
@@ -373,6 +380,9 @@ def _rating_columns(
     for rows in (seen.home, seen.away):
         ratings.arrive(rows, tier, asked.known_until, spec)
     h, a, league = seen.home, seen.away, seen.league
+    yield "skill_difference", ratings.skill_lead(h, a, spec)
+    yield "skill_var_home", h[:, ratings.SKILL_VAR]
+    yield "skill_var_away", a[:, ratings.SKILL_VAR]
     yield "elo_difference", h[:, ratings.ELO] - a[:, ratings.ELO]
     yield "elo_expectation", ratings.elo_expectation(h[:, ratings.ELO], a[:, ratings.ELO], spec)
     pi_home, pi_away = h[:, ratings.PI_HOME], a[:, ratings.PI_AWAY]
@@ -388,7 +398,7 @@ def _rating_columns(
             scorer[:, ratings.ATTACK_VAR] + other[:, ratings.DEFENCE_VAR],
         )
     mean = h[:, ratings.MARKET_MEAN] - a[:, ratings.MARKET_MEAN] + league[:, ratings.MARKET_HOME]
-    now = np.log(market.consensus[:, 0]) - np.log(market.consensus[:, 2])
+    now = np.log(market.consensus[:, 0]) - np.log(market.consensus[:, -1])
     yield "market_rating", mean
     yield "market_rating_var", h[:, ratings.MARKET_VAR] + a[:, ratings.MARKET_VAR]
     yield "market_rating_gap", mean - now

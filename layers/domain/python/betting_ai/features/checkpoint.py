@@ -19,7 +19,7 @@ import numpy as np
 
 from betting_ai.errors import ModelError
 from betting_ai.features.form import team_sides
-from betting_ai.features.history import SECONDS_A_DAY, History, join
+from betting_ai.features.history import History, join
 from betting_ai.features.ratings import RatingState, replay
 from betting_ai.features.spec import FeatureSpec
 
@@ -84,7 +84,7 @@ class Checkpoint:
             spec: the spec asked for.
             present: the history at hand.
         """
-        if self.spec_hash != spec.hash or self.through >= as_of // SECONDS_A_DAY:
+        if self.spec_hash != spec.hash or self.through >= spec.sport.result_day(as_of):
             return False
         covered = present.where(present.known_day <= self.through)
         return all(

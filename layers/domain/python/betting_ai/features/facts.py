@@ -8,7 +8,7 @@ give the same arrays bit for bit.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Final, TypeVar
 
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from betting_ai.domain.odds import fair_probabilities
+from betting_ai.domain.sports import Ended
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -66,6 +67,8 @@ class Facts:
         quoted_at: (m,) seconds since the epoch at which the price stood; a closing price stands
             at kick-off.
         price: (m, 3) decimal odds rounded to 4 places; NaN in the third column of a two-way market.
+        ending: (n,) an `Ended`, of events whose result is known; one that was not finished has
+            `MISSING` counts. Sources that know of finished events only need not say so.
     """
 
     leagues: tuple[str, ...]
@@ -87,6 +90,12 @@ class Facts:
     quote_line: Floats
     quoted_at: Ints
     price: Floats
+    ending: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
+    def __post_init__(self) -> None:
+        if not len(self.ending):
+            finished = np.full(len(self), Ended.FINISHED, dtype=np.int64)
+            object.__setattr__(self, "ending", finished)
 
     def __len__(self) -> int:
         return len(self.event_id)
@@ -206,6 +215,7 @@ def merge(parts: Sequence[Facts]) -> Facts:
         quote_line=line[quotes],
         quoted_at=quoted_at[quotes],
         price=_concat([part.price for part in parts], np.float64, (0, 3))[quotes],
+        ending=_concat([part.ending for part in parts], np.int64)[rows],
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from betting_ai.domain.markets import winner_market
 from betting_ai.features.facts import MISSING, STATS, Facts, Ints
 from betting_ai.features.market import closing_consensus, consensus_before_kickoff
 
@@ -42,11 +43,12 @@ class History:
         home: (n,) index into ``teams``.
         away: (n,) index into ``teams``.
         day: (n,) days since the epoch of the match's own date.
-        known_day: (n,) UTC day since the epoch on which the result became known. Features may use a
-            result from the next UTC midnight on: whole days only, so that a day's matches are one
-            batch however the data came.
+        known_day: (n,) day since the epoch on which the result became known, by the sport's own
+            days: UTC in football. Features may use a result from the day's end on: whole days
+            only, so that a day's matches are one batch however the data came.
         stats: (n, 14) counts in the order of `STATS`, `MISSING` where unknown.
-        opened: (n, 2) fair probability of home and draw before kick-off, fixed-point, or `MISSING`.
+        opened: (n, 2) fair probability of home and draw before kick-off, fixed-point, or `MISSING`;
+            that of the draw is 0 in two-way sports.
         closed: (n, 2) the same at the close.
     """
 
@@ -103,16 +105,18 @@ def positions(names: tuple[str, ...], within: tuple[str, ...]) -> Ints:
 
 
 def summarise(facts: Facts, as_of: int, spec: FeatureSpec) -> History:
-    """One row per match whose result was known at ``as_of``.
+    """One row per finished match whose result was known at ``as_of``.
 
     Args:
-        facts: events with results and prices.
+        facts: events with results and prices, of the spec's sport.
         as_of: seconds since the epoch.
-        spec: how prices become a consensus.
+        spec: how prices become a consensus, and of which sport.
     """
-    known = np.flatnonzero(facts.result_known_at <= as_of)
-    opened = consensus_before_kickoff(facts, spec)[known]
-    closed = closing_consensus(facts)[known]
+    market = winner_market(spec.sport_code)
+    finished = facts.stats[:, 0] != MISSING
+    known = np.flatnonzero((facts.result_known_at <= as_of) & finished)
+    opened = consensus_before_kickoff(facts, spec, market)[known]
+    closed = closing_consensus(facts, market=market)[known]
     rows = History(
         facts.leagues,
         facts.teams,
@@ -122,7 +126,7 @@ def summarise(facts: Facts, as_of: int, spec: FeatureSpec) -> History:
         home=facts.home[known],
         away=facts.away[known],
         day=facts.day[known],
-        known_day=facts.result_known_at[known] // SECONDS_A_DAY,
+        known_day=spec.sport.result_day(facts.result_known_at[known]),
         stats=facts.stats[known],
         opened=_fixed(opened),
         closed=_fixed(closed),
@@ -132,7 +136,9 @@ def summarise(facts: Facts, as_of: int, spec: FeatureSpec) -> History:
 
 def _fixed(probabilities: np.ndarray) -> Ints:
     """Home and draw as fixed-point integers; `MISSING` for NaN rows."""
-    pair = probabilities[:, :2]
+    pair = probabilities[:, :2].copy()
+    if probabilities.shape[1] == 2:
+        pair[:, 1] *= 0.0  # no draw; an unknown one stays unknown
     filled = np.where(np.isnan(pair), 0.0, pair)
     fixed = np.rint(filled * FIXED_POINT).astype(np.int64)
     return np.where(np.isnan(pair), MISSING, fixed)

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     LAST_DAY, TIER,
 ) = range(11)  # fmt: skip
 TEAM_COLUMNS: Final = 11
+# Two-way sports have one strength, in log-odds, where football has an attack.
+SKILL, SKILL_VAR = ATTACK, ATTACK_VAR
 _STRENGTHS: Final = slice(ATTACK, DEFENCE + 1, 2)
 _STRENGTH_VARS: Final = slice(ATTACK_VAR, DEFENCE_VAR + 1, 2)
 
@@ -131,7 +133,8 @@ def replay(
     order = np.argsort(query_day, kind="stable")
     queries = _slices(query_day[order])
     batches = _slices(history.known_day)
-    engine = _Engine(history, state, spec)
+    kind = _Engine if spec.sport.outcomes == 3 else _TwoWayEngine
+    engine = kind(history, state, spec)
     for day in sorted({*queries, *batches}):
         if (asked := queries.get(day)) is not None:
             rows = order[asked]
@@ -315,7 +318,57 @@ class _Engine:
         )
 
 
+class _TwoWayEngine(_Engine):
+    """The same for sports without a draw: Elo, one strength, and what prices have said.
+
+    The strengths of the two sides are observed through a logistic choice (Bradley and Terry 1952)
+    and updated by a one-dimensional Laplace step, as Glickman (1999) does for whole periods.
+    """
+
+    def __init__(self, history: History, state: RatingState, spec: FeatureSpec) -> None:
+        super().__init__(history, state, spec)
+        # A clear win tells more, but ever less so: the exponent is FiveThirtyEight's for the NBA.
+        self.elo_weight = spec.elo_k * ((np.abs(self.margin) + 3.0) / 4.0) ** 0.8
+        self.home_won = (self.margin > 0).astype(np.float64)
+
+    def _pi(self, h: Floats, a: Floats, rows: slice | Ints) -> None:
+        """Goals at home and away: not here."""
+
+    def _strengths(self, teams: Floats, base: Floats, rows: slice | Ints) -> Floats:
+        """One logistic observation a match; there are no rates to return."""
+        n = len(base)
+        h, a = teams[:n], teams[n:]
+        prior = skill_lead(h, a, self.spec)
+        var = h[:, SKILL_VAR] + a[:, SKILL_VAR]
+        precision = 1.0 / var
+        mode, won = prior, self.home_won[rows]
+        p = 1.0 / (1.0 + np.exp(-mode))
+        for _ in range(_LAPLACE_STEPS):
+            mode = mode - ((mode - prior) * precision + p - won) / (precision + p * (1.0 - p))
+            p = 1.0 / (1.0 + np.exp(-mode))
+        gained = (mode - prior) * precision
+        shrink = (var - 1.0 / (precision + p * (1.0 - p))) * (precision * precision)
+        for side, sign in ((h, 1.0), (a, -1.0)):
+            own = side[:, SKILL_VAR].copy()
+            side[:, SKILL] += sign * own * gained
+            side[:, SKILL_VAR] = own - own * own * shrink
+        return np.empty(0)
+
+    def _leagues(self, league: Ints, rates: Floats, surprise: Floats, rows: slice | Ints) -> None:
+        """The league's home advantage in prices."""
+        self.state.league[:, MARKET_HOME] += self.spec.league_market_rate * np.bincount(
+            league, surprise, minlength=len(self.state.league)
+        )
+
+
 _LAPLACE_STEPS: Final = 3
+
+
+def skill_lead(home: Floats, away: Floats, spec: FeatureSpec) -> Floats:
+    """How far the home side's strength is ahead, in log-odds, home advantage included."""
+    advantage = spec.elo_home * (np.log(10.0) / 400.0)
+    lead: Floats = home[:, SKILL] - away[:, SKILL] + advantage
+    return lead
 
 
 def elo_expectation(home: Floats, away: Floats, spec: FeatureSpec) -> Floats:

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from betting_ai.features.spec import NAMES
 from betting_ai.models.manifest import Manifest
 
 USUAL_OUTSIDE: Final = 0.02
@@ -58,7 +57,9 @@ def drift(matrix: np.ndarray, manifest: Manifest, calibration_error: float | Non
         return Drift(len(matrix), {}, {}, ())
     known = ~np.isnan(matrix)
     outside, missing = {}, {}
-    for k, (name, (low, high, absent)) in enumerate(zip(NAMES, manifest.ranges, strict=True)):
+    for k, (name, (low, high, absent)) in enumerate(
+        zip(manifest.spec.names, manifest.ranges, strict=True)
+    ):
         now = 1.0 - float(known[:, k].mean())
         if abs(now - absent) > ALARM_MISSING:
             missing[name] = (round(now, 3), round(absent, 3))

@@ -17,7 +17,7 @@ class PayloadKind(StrEnum):
 
     SEASON = "season"  # one division, one season: prices before and at kick-off, results
     FIXTURES = "fixtures"  # coming matches with current prices
-    EXTRA = "extra"  # one country, all seasons: closing prices and results
+    EXTRA = "extra"  # one country or league, all seasons: one snapshot of prices and results
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from betting_ai.domain.markets import MATCH_RESULT
+from betting_ai.domain.markets import Market
 from betting_ai.domain.probabilities import normalise
 from betting_ai.features.facts import Floats, Ints
 from betting_ai.features.spec import column
@@ -27,31 +27,33 @@ def fit_baselines(data: Dataset) -> Baselines:
         if len(its):
             rate = (its.sum(axis=0) + _FULL_TRUST * overall) / (len(its) + _FULL_TRUST)
             rates[code] = tuple(tidy(rate.tolist()))
-    if data.betting != MATCH_RESULT:
+    if data.betting.kind is not Market.MATCH_RESULT:
         return Baselines(rates)
-    difference = data.matrix[:, column("elo_difference")].astype(np.float64)
-    intercepts, slopes = _multinomial(difference / 400.0, data.outcome)
+    elo = column("elo_difference", data.betting.sport)
+    difference = data.matrix[:, elo].astype(np.float64)
+    intercepts, slopes = _multinomial(difference / 400.0, data.outcome, data.betting.width)
     return Baselines(rates, tuple(tidy(intercepts.tolist())), tuple(tidy(slopes.tolist())))
 
 
-def _multinomial(x: Floats, outcome: Ints) -> tuple[Floats, Floats]:
-    """Logistic regression of three outcomes on one number, by Newton; the draw is the reference."""
-    won = np.eye(3)[outcome][:, [0, 2]]
+def _multinomial(x: Floats, outcome: Ints, width: int) -> tuple[Floats, Floats]:
+    """Logistic regression of some outcomes on one number, by Newton; the second is the reference.
+
+    That is the draw, or the away side where there is none.
+    """
+    free = [k for k in range(width) if k != 1]
+    won = np.eye(width)[outcome][:, free]
     inputs = np.column_stack([np.ones(len(x)), x])
-    weights = np.zeros((2, 2))  # (input, home or away)
+    weights = np.zeros((2, width))  # (input, outcome); the reference stays 0
     for _ in range(20):
-        scores = inputs @ weights
-        p = normalise(np.exp(np.column_stack([scores[:, 0], np.zeros(len(x)), scores[:, 1]])))
-        p = p[:, [0, 2]]
+        p = normalise(np.exp(inputs @ weights))[:, free]
         slope = inputs.T @ (p - won)
-        curve = np.zeros((4, 4))
-        for a in range(2):
-            for b in range(2):
+        curve = np.zeros((2 * len(free), 2 * len(free)))
+        for a in range(len(free)):
+            for b in range(len(free)):
                 share = p[:, a] * ((a == b) - p[:, b])
                 curve[2 * a : 2 * a + 2, 2 * b : 2 * b + 2] = (inputs * share[:, None]).T @ inputs
-        step = np.linalg.solve(curve, slope.T.ravel()).reshape(2, 2).T
-        weights -= step
+        step = np.linalg.solve(curve, slope.T.ravel()).reshape(len(free), 2).T
+        weights[:, free] -= step
         if np.abs(step).max() < 1e-12:
             break
-    intercepts = np.array([weights[0, 0], 0.0, weights[0, 1]])
-    return intercepts, np.array([weights[1, 0], 0.0, weights[1, 1]])
+    return weights[0], weights[1]

@@ -20,10 +20,12 @@ from scipy.special import gammaln
 from betting_ai.domain.markets import Market
 from betting_ai.domain.probabilities import cross_entropy, normalise
 from betting_ai.features.facts import Floats, Ints
-from betting_ai.features.spec import column
+from betting_ai.features.spec import column, spec_of
 from betting_ai.training.dataset import Dataset
 from betting_ai.training.graph import GraphBuilder
 from betting_ai.training.linear import LinearMove
+from betting_ai.training.members import Member
+from betting_ai.training.skill import fit_skill
 
 MOST_GOALS: Final = 12
 NODES: Final = 5
@@ -189,9 +191,14 @@ class BayesianTrainer:
     most_rows: int = 15_000
     name: str = "bayesian"
 
-    def train(self, data: Dataset, rows: Ints, linear: LinearMove) -> BayesianMember:
-        """Fit on the newest of the rows: first the score grid alone on results, then its weight."""
+    def train(self, data: Dataset, rows: Ints, linear: LinearMove) -> Member:
+        """Fit on the newest of the rows: first the score grid alone on results, then its weight.
+
+        Where nothing is drawn there is no grid of goals: the strengths are those of sides.
+        """
         rows = rows[-self.most_rows :]
+        if spec_of(data.betting.sport).sport.outcomes == 2:
+            return fit_skill(data, rows, linear)
         matrix, target = data.matrix[rows], data.target[rows]
         rates = matrix[:, _COLUMNS].astype(np.float64)
         weight = data.weight[rows] / data.weight[rows].sum()

@@ -18,6 +18,12 @@ _TITLES = {
     "pick_price": "pick price `f`",
 }
 
+_CLAIMS = "| claimed EV | closing-line value | standard error, points |\n|---|---|---|\n"
+_NO_CLOSES = (
+    "Nobody knows: the prices of this market were kept once, before the match, so there is no\n"
+    "close to judge a claim by. A pick would claim what cannot be shown: the gate is closed."
+)
+
 
 def card(manifest: Manifest) -> str:
     """Markdown for ``card.md``."""
@@ -31,7 +37,7 @@ def card(manifest: Manifest) -> str:
         for name, weight in zip(MEMBERS, manifest.pick_weights, strict=True)
     )
     rows = "\n".join(_row(name, m[name]) for name in _TITLES if name in m)
-    claims = "\n".join(
+    rows_of_claims = "\n".join(
         f"| {100 * claim:+.1f} % | {100 * clv:+.1f} % | {100 * se:.1f} |"
         for claim, clv, se in zip(
             manifest.ev_map.claimed,
@@ -40,10 +46,14 @@ def card(manifest: Manifest) -> str:
             strict=True,
         )
     )
-    stamp = '\n**The members add nothing to the market: picks are stamped "market only".**\n'
+    claims = _CLAIMS + rows_of_claims if m["ev_map_candidates"] else _NO_CLOSES
+    closes = m["pick_price"]["cross_entropy_difference"]["mean"] is not None
+    learned_from = "results and closing prices" if closes else "results"
+    why = "The members add nothing to the market" if closes else "There are no closes to learn from"
+    stamp = f'\n**{why}: picks are stamped "market only".**\n'
     return f"""# Model {manifest.version} ({manifest.market})
 
-Trained on results and closing prices through {manifest.trained_through}; settings chosen on seasons
+Trained on {learned_from} through {manifest.trained_through}; settings chosen on seasons
 through {manifest.tuned_through}. {m["rows"]} matches learned from, {m["history"]} in the history.
 {stamp if manifest.market_only else ""}
 ## Out of sample
@@ -69,8 +79,6 @@ flatter a little; the members' rows do not.
 
 ## What claims were worth
 
-| claimed EV | closing-line value | standard error, points |
-|---|---|---|
 {claims}
 
 Made with {", ".join(f"{name} {version}" for name, version in manifest.libraries.items())}.
@@ -79,5 +87,8 @@ Made with {", ".join(f"{name} {version}" for name, version in manifest.libraries
 
 def _row(name: str, figures: Mapping[str, Any]) -> str:
     close, result = figures["cross_entropy_difference"], figures["log_loss_difference"]
-    cells = (f"{1e5 * d['mean']:+.1f} ({1e5 * d['se']:.1f})" for d in (close, result))
+    cells = (
+        "-" if d["mean"] is None else f"{1e5 * d['mean']:+.1f} ({1e5 * d['se']:.1f})"
+        for d in (close, result)
+    )
     return f"| {_TITLES[name]} | {' | '.join(cells)} |"

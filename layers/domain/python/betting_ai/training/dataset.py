@@ -23,6 +23,9 @@ FIRST_CLOSES: Final = date(2012, 7, 1)
 RESULT_WEIGHT: Final = 0.02
 """Weight of a row whose label is the result: a result is some fifty times noisier than a close."""
 
+LONE_RESULT_WEIGHT: Final = 0.1
+"""The same where no row has a close: all that there is to learn from, but no less noisy."""
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -38,7 +41,8 @@ class Dataset:
         close: (n, s) fair close, NaN where there is none.
         soft: (n,) the label is a fair close.
         target: (n, s) the label: a fair close, or the result as 0 and 1.
-        weight: (n,) of the row: 1 with a close, `RESULT_WEIGHT` without.
+        weight: (n,) of the row: 1 with a close, `RESULT_WEIGHT` without, and
+            `LONE_RESULT_WEIGHT` where no row has one.
         day: (n,) days since the epoch of the match.
     """
 
@@ -79,7 +83,7 @@ class Dataset:
     @property
     def lead_hours(self) -> Floats:
         """(n,) clamped lead time, NaN where a time was assumed."""
-        return self.matrix[:, column("lead_hours")].astype(np.float64)
+        return self.matrix[:, column("lead_hours", self.betting.sport)].astype(np.float64)
 
 
 def assemble(
@@ -117,7 +121,7 @@ def assemble(
         close=close,
         soft=known,
         target=np.where(known[:, None], close, np.eye(betting.width)[outcome]),
-        weight=np.where(known, 1.0, RESULT_WEIGHT),
+        weight=np.where(known, 1.0, RESULT_WEIGHT if known.any() else LONE_RESULT_WEIGHT),
         day=facts.day[rows],
     )
 

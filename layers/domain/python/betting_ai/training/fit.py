@@ -36,7 +36,7 @@ PARITY_ROWS: Final = 10_000
 PARITY_LIMIT: Final = 1e-5
 LIBRARIES: Final = ("numpy", "onnx", "onnxruntime", "scikit-learn", "scipy", "xgboost-cpu")
 
-_CODE: Final = ("bayesian", "boosted", "deep_rl", "forest", "graph", "linear")
+_CODE: Final = ("bayesian", "boosted", "deep_rl", "forest", "graph", "linear", "skill")
 """Modules that a fit depends on: what they say is part of its key."""
 
 _PARITY: Final = "parity.json"
@@ -164,9 +164,10 @@ def _key(data: Dataset, rows: Ints, trainers: Sequence[Trainer], spec: FeatureSp
 def _export(members: dict[str, Member], data: Dataset, spec: FeatureSpec) -> dict[str, bytes]:
     """One graph per member, all in one, and the second decision's."""
     files = {}
-    merged = GraphBuilder()
+    sport = data.betting.sport
+    merged = GraphBuilder(sport=sport)
     for name, member in members.items():
-        alone = GraphBuilder()
+        alone = GraphBuilder(sport=sport)
         member.export(alone)
         files[f"{name}.onnx"] = alone.build(name, spec, data.betting)
         merged.prefix = f"{name}_"

@@ -16,8 +16,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from betting_ai.domain.markets import BettingMarket
+from betting_ai.domain.sports import FOOTBALL
 from betting_ai.features.facts import Ints
-from betting_ai.features.spec import NAMES, FeatureSpec, column
+from betting_ai.features.spec import FeatureSpec, column, names_of
 from betting_ai.models.scorer import INPUT
 
 OPSET: Final = 17
@@ -50,7 +51,7 @@ class Tree:
 
 @dataclass
 class GraphBuilder:
-    """Collects nodes over the one input ``features`` (n, d) float32.
+    """Collects nodes over the one input ``features`` (n, d) float32, those of a sport.
 
     Trees and standardised features are float32, as in training; all else is worked out in float64
     and rounded once, at the output. Matrix products of float32 differ in their last bits with the
@@ -61,6 +62,7 @@ class GraphBuilder:
     constants: list[onnx.TensorProto] = field(default_factory=list)
     outputs: list[onnx.ValueInfoProto] = field(default_factory=list)
     prefix: str = ""
+    sport: str = FOOTBALL
     _written: dict[int, tuple[object, str]] = field(default_factory=dict)
 
     def add(self, kind: str, *inputs: str, domain: str = "", **attributes: Any) -> str:  # noqa: ANN401
@@ -93,7 +95,7 @@ class GraphBuilder:
 
     def columns(self, first: str, count: int = 1) -> str:
         """``count`` adjacent feature columns, (n, count) float32."""
-        at = column(first)
+        at = column(first, self.sport)
         start, stop = self.constant([at], np.int64), self.constant([at + count], np.int64)
         return self.add("Slice", INPUT, start, stop, self.constant([1], np.int64))
 
@@ -143,7 +145,7 @@ class GraphBuilder:
         name: str,
         spec: FeatureSpec,
         market: BettingMarket,
-        inputs: tuple[str, int] = (INPUT, len(NAMES)),
+        inputs: tuple[str, int] | None = None,
     ) -> bytes:
         """The finished, checked model.
 
@@ -151,12 +153,13 @@ class GraphBuilder:
             name: of the graph.
             spec: its hash goes into the metadata.
             market: goes into the metadata too.
-            inputs: name and width of the one input.
+            inputs: name and width of the one input; None for the features.
         """
+        source, width = inputs or (INPUT, len(names_of(self.sport)))
         graph = helper.make_graph(
             self.nodes,
             name,
-            [helper.make_tensor_value_info(inputs[0], TensorProto.FLOAT, ["n", inputs[1]])],
+            [helper.make_tensor_value_info(source, TensorProto.FLOAT, ["n", width])],
             self.outputs,
             self.constants,
         )

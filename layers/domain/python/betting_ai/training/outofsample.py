@@ -127,19 +127,19 @@ def learn(data: Dataset, seen: OutOfSample) -> Learned:
     pick_weights = _fit_pick_weights(view)
     f = pick_price(view.q, view.members, pick_weights)
     gain = view.close_gain(f)
-    market_only = bool(gain.mean() <= 0.0)
+    market_only = not len(gain) or bool(gain.mean() <= 0.0)  # without closes nothing was shown
     if market_only:
         pick_weights, f = (0.0,) * len(pick_weights), view.q
     evidence = view.evidence(f)
     price = view.price
     claim = f * price - 1.0
     realised = clv(price, view.close)
-    candidate = (claim >= LEAST_CLAIM) & ~np.isnan(realised)
+    near = claim >= LEAST_CLAIM
+    candidate = near & ~np.isnan(realised)
     ev_map = _fit_ev_map(view, claim, realised, candidate)
     confidence = _fit_confidence(evidence, price, realised, candidate)
-    risk = RiskScale(
-        _large(evidence.member_spread[candidate]), _large(evidence.book_spread[candidate])
-    )
+    judged = candidate if candidate.any() else near
+    risk = RiskScale(_large(evidence.member_spread[judged]), _large(evidence.book_spread[judged]))
     p = _ensemble(view, calibration, pool_weight)
     metrics = _metrics(view, p, f) | {
         "timing": worth_of_advice(
@@ -151,7 +151,9 @@ def learn(data: Dataset, seen: OutOfSample) -> Learned:
             view.day,
         ),
         "ev_map_candidates": int(candidate.sum()),
-        "confidence_beat_share": float((realised[candidate] > 0).mean()),
+        "confidence_beat_share": (
+            float((realised[candidate] > 0).mean()) if candidate.any() else None
+        ),
     }
     return Learned(
         calibration=Calibration.from_dict(tidy(calibration.to_dict())),
@@ -301,6 +303,8 @@ def _fit_pool_weight(view: _View, calibration: Calibration) -> float:
 def _fit_pick_weights(view: _View) -> tuple[float, ...]:
     """``w_m >= 0`` by cross-entropy against the fair close."""
     known = ~np.isnan(view.close[:, 0])
+    if not known.any():
+        return (0.0,) * len(view.members)
     q, close, members = view.q[known], view.close[known], view.members[:, known]
     moves = np.log(members) - np.log(q)
 
@@ -316,6 +320,8 @@ def _fit_pick_weights(view: _View) -> tuple[float, ...]:
 
 def _fit_ev_map(view: _View, claim: Floats, realised: Floats, candidate: Bools) -> EvMap:
     """Mean CLV by equal-count bins of the claim, made monotone; errors clustered by day."""
+    if not candidate.any():
+        return EvMap.identity(UNKNOWN_ERROR)
     x, y = claim[candidate], realised[candidate]
     day = np.broadcast_to(view.day[:, None], claim.shape)[candidate]
     edges = np.quantile(x, _bin_shares())
@@ -358,6 +364,8 @@ def _fit_confidence(
     evidence: Evidence, price: Floats, realised: Floats, candidate: Bools
 ) -> ConfidenceModel:
     """Ridge logistic regression of "the price beats the fair close", by Newton's method."""
+    if not candidate.any():
+        return ConfidenceModel.none()
     features = evidence.confidence_features(price)
     columns = np.column_stack([features[name][candidate] for name in CONFIDENCE_FEATURES])
     known = np.isfinite(columns)
@@ -409,6 +417,8 @@ def _metrics(view: _View, p: Floats, f: Floats) -> dict[str, Any]:
     return figures
 
 
-def _mean_and_error(values: Floats) -> dict[str, float]:
+def _mean_and_error(values: Floats) -> dict[str, float | None]:
+    if not len(values):
+        return {"mean": None, "se": None}
     error = values.std(ddof=1) / np.sqrt(len(values))
     return {"mean": round(float(values.mean()), 7), "se": round(float(error), 7)}

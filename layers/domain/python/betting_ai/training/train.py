@@ -14,13 +14,14 @@ from typing import Final
 
 import numpy as np
 
-from betting_ai.domain.markets import MATCH_RESULT, BettingMarket
+from betting_ai.domain.markets import MATCH_RESULT, BettingMarket, winner_market
 from betting_ai.domain.probabilities import cross_entropy
+from betting_ai.domain.sports import BASKETBALL, FOOTBALL, SPORTS, TENNIS
 from betting_ai.errors import NothingToDoError
 from betting_ai.features.checkpoint import Checkpoint
 from betting_ai.features.facts import Facts, Ints
 from betting_ai.features.market import closing_consensus, consensus_before_kickoff
-from betting_ai.features.spec import FeatureSpec
+from betting_ai.features.spec import FeatureSpec, spec_of
 from betting_ai.models.manifest import CHECKPOINT, MANIFEST, WEIGHTS, Manifest
 from betting_ai.training.baselines import fit_baselines
 from betting_ai.training.bayesian import BayesianTrainer
@@ -33,11 +34,13 @@ from betting_ai.training.forest import ForestTrainer
 from betting_ai.training.members import Trainer
 from betting_ai.training.outofsample import learn, walk_forward
 
-TUNED_THROUGH: Final = date(2024, 6, 30)
-"""Settings were chosen on seasons up to this day; slates before it are stamped."""
-
-SETTINGS_TRIED: Final = 112
-"""Settings of features and members that were compared on those seasons before these were kept."""
+TUNING: Final = {
+    FOOTBALL: (date(2024, 6, 30), 112),
+    TENNIS: (date(2021, 12, 24), 22),
+    BASKETBALL: (date(2021, 7, 31), 16),
+}
+"""By sport: until which day seasons were looked at when settings were chosen, and how many
+settings of features and members were compared on them. Slates up to that day are stamped."""
 
 Progress = Callable[[str, float], None]
 """Told what is being done and the share that is finished."""
@@ -52,7 +55,7 @@ class TrainingPlan:
         market: what it answers for.
         seasons_held_out: how many of the last seasons are predicted out of sample.
         trainers: of the members, in the order of `MEMBERS`.
-        spec: constants of the features; its pool weights are learned.
+        spec: constants of the features, whose pool weights are learned; None for the sport's own.
     """
 
     through: date
@@ -66,7 +69,12 @@ class TrainingPlan:
             BayesianTrainer(),
         )
     )
-    spec: FeatureSpec = field(default_factory=FeatureSpec)
+    spec: FeatureSpec | None = None
+
+    @property
+    def features(self) -> FeatureSpec:
+        """What training begins with: the spec given, or that of the market's sport."""
+        return self.spec or spec_of(self.market.sport)
 
 
 def train(
@@ -95,7 +103,8 @@ def train(
     steps = _Steps(progress, len(plan.trainers) * (plan.seasons_held_out + 1) + 3)
     facts = facts.where(facts.day <= _day(plan.through))
     folds = _folds(facts, plan)
-    spec = _with_pool_weights(facts, plan.spec, folds[0][0])
+    tuned_through, tried = TUNING[plan.market.sport]
+    spec = _with_pool_weights(facts, plan, folds[0][0])
     steps.done("consensus weights")
     history = whole_history(facts, spec)
     data = assemble(facts, history, spec, FIRST_CLOSES, plan.market)
@@ -113,7 +122,7 @@ def train(
         market=plan.market.name,
         version=plan.through.isoformat(),
         trained_through=plan.through,
-        tuned_through=TUNED_THROUGH,
+        tuned_through=tuned_through,
         spec=spec,
         files={name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
         weights=WEIGHTS,
@@ -129,7 +138,7 @@ def train(
         reference=_reference(data.matrix),
         ranges=_ranges(data.matrix),
         metrics=learned.metrics
-        | {"rows": len(data), "history": len(history), "settings_tried": SETTINGS_TRIED},
+        | {"rows": len(data), "history": len(history), "settings_tried": tried},
         parity=final.parity,
         libraries={name: installed(name) for name in LIBRARIES},
     )
@@ -138,10 +147,12 @@ def train(
 
 
 def _folds(facts: Facts, plan: TrainingPlan) -> list[tuple[int, int]]:
-    """The last years before the end of training, each from 1 July to 30 June or to that day."""
+    """The sport's last seasons before the end of training, the last of them up to that day."""
     end = plan.through
-    last = end.year if end.month >= 7 else end.year - 1
-    starts = [date(last - back, 7, 1) for back in range(plan.seasons_held_out)][::-1]
+    sport = SPORTS[plan.market.sport]
+    last = sport.season_of(end)
+    seasons = range(last - plan.seasons_held_out + 1, last + 1)
+    starts = [sport.season_days(season)[0] for season in seasons]
     bounds = [_day(start) for start in starts] + [_day(end) + 1]
     if not len(facts) or facts.day[0] > bounds[0] - 365:
         raise NothingToDoError(
@@ -151,18 +162,19 @@ def _folds(facts: Facts, plan: TrainingPlan) -> list[tuple[int, int]]:
     return list(itertools.pairwise(bounds))
 
 
-def _with_pool_weights(facts: Facts, spec: FeatureSpec, before: int) -> FeatureSpec:
+def _with_pool_weights(facts: Facts, plan: TrainingPlan, before: int) -> FeatureSpec:
     """Weights of the consensus by role, on closes known before the first held-out day."""
+    spec, market = plan.features, winner_market(plan.market.sport)
     days = (facts.day < before) & (facts.day >= before - 4 * 365)
     part = facts.where(days)
-    close = closing_consensus(part)
+    close = closing_consensus(part, market=market)
     known = ~np.isnan(close[:, 0])
     if not known.any():
         return spec
     best: tuple[float, FeatureSpec] | None = None
     for named in (0.0, 0.25, 0.5, 1.0, 2.0, 4.0):
         option = replace(spec, pool_named=named)
-        q = consensus_before_kickoff(part, option)
+        q = consensus_before_kickoff(part, option, market)
         both = known & ~np.isnan(q[:, 0])
         loss = float(cross_entropy(close[both], q[both]).mean())
         if best is None or loss < best[0]:

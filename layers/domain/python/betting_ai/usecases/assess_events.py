@@ -8,9 +8,10 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 
 from betting_ai.domain.markets import MATCH_RESULT, BettingMarket
+from betting_ai.domain.sports import leagues_of
 from betting_ai.features.build import Features, build
 from betting_ai.features.facts import Facts
-from betting_ai.features.history import SECONDS_A_DAY, History, summarise
+from betting_ai.features.history import History, summarise
 from betting_ai.features.market import market_view
 from betting_ai.features.offers import Offers, best_offers
 from betting_ai.features.ratings import RatingState
@@ -88,16 +89,16 @@ def assess(
         ModelError: an artifact cannot be used.
     """
     model = _model(registry, window, market, window.as_of)
-    known = _load(facts, window, _last_covered_day(model))
+    known = _load(facts, window, market, _last_covered_day(model))
     rows = window_rows(known, window)
     earliest = _earliest_cutoff(known, rows, window, model.manifest.spec, market)
-    if not model.in_sample and earliest // SECONDS_A_DAY <= model.checkpoint.through:
+    if not model.in_sample and _day_of(model, earliest) <= model.checkpoint.through:
         # Prices from before the model's last day of training need a model from before them.
         model = _model(registry, window, market, datetime.fromtimestamp(earliest, UTC))
-        known = _load(facts, window, _last_covered_day(model))
+        known = _load(facts, window, market, _last_covered_day(model))
         rows = window_rows(known, window)
     spec, as_of = model.manifest.spec, _seconds(window.as_of)
-    history, state = _past(facts, known, model, window, earliest)
+    history, state = _past(facts, known, model, window, market, earliest)
     moments = np.full(len(rows), as_of)
     features = build(history, known, rows, moments, spec, state, market)
     return judged(known, model, features, window, rebuilt=state is None)
@@ -118,7 +119,8 @@ def judged(
     scores = model.scorer.score(features.matrix)
     judgement = judge(features.market.consensus, scores.members, model.manifest)
     offers = best_offers(features.market, facts.books, window.bookmakers, window.maximum_as_bound)
-    lead = features.matrix[:, column("lead_hours")].astype(np.float64)
+    lead_hours = column("lead_hours", features.market.betting.sport)
+    lead = features.matrix[:, lead_hours].astype(np.float64)
     evidence = Evidence.of(judgement.pick, scores.members, features.market, offers, lead)
     return Assessment(facts, model, features, scores, judgement, offers, evidence, rebuilt)
 
@@ -137,9 +139,17 @@ def _model(registry: Registry, window: Window, market: BettingMarket, as_of: dat
     return registry.pick(market.name, window.channel, as_of, window.allow_in_sample)
 
 
-def _load(facts: FactsRepository, window: Window, since: date | None) -> Facts:
+def _load(
+    facts: FactsRepository, window: Window, market: BettingMarket, since: date | None
+) -> Facts:
+    """The market's own sport: the prices of another would be misread."""
     before = window.as_of + timedelta(hours=window.hours)
-    return facts.load(FactsQuery(window.as_of, since=since, kickoff_before=before))
+    leagues = leagues_of(market.sport)
+    return facts.load(FactsQuery(window.as_of, since, before, leagues))
+
+
+def _day_of(model: Model, instant: int) -> int:
+    return model.manifest.spec.sport.result_day(instant)
 
 
 def _last_covered_day(model: Model) -> date | None:
@@ -159,7 +169,12 @@ def _earliest_cutoff(
 
 
 def _past(
-    repository: FactsRepository, facts: Facts, model: Model, window: Window, earliest: int
+    repository: FactsRepository,
+    facts: Facts,
+    model: Model,
+    window: Window,
+    market: BettingMarket,
+    earliest: int,
 ) -> tuple[History, RatingState | None]:
     """The history, on top of the model's checkpoint wherever that changes nothing but time."""
     spec, as_of = model.manifest.spec, _seconds(window.as_of)
@@ -170,7 +185,7 @@ def _past(
     through = date(1970, 1, 1) + timedelta(days=checkpoint.through)
     covered = repository.seasons(through)
     if covered and not checkpoint.vouches_for(covered):
-        everything = summarise(_load(repository, window, None), as_of, spec)
+        everything = summarise(_load(repository, window, market, None), as_of, spec)
         if not checkpoint.serves(earliest, spec, everything):
             return everything, None
     return checkpoint.extended(recent), checkpoint.state

@@ -16,7 +16,7 @@ from uuid import UUID, uuid5
 
 from betting_ai.clock import Clock
 from betting_ai.domain.leagues import LEAGUES
-from betting_ai.domain.markets import BettingMarket, market_of
+from betting_ai.domain.markets import BettingMarket, market_at
 from betting_ai.domain.protections import Proposal, violations
 from betting_ai.errors import (
     DomainError,
@@ -134,7 +134,7 @@ class PlaceBet:
 
     def _slip(self, pick: RecordedPick, bet: NewBet, session: Session) -> BetSlip:
         """The bet in the venue's words, once its price is good enough."""
-        market = market_of(pick.outcome)
+        market = market_at(LEAGUES[pick.league].sport, pick.market, pick.line)
         fixture = self._fixture(pick)
         offered = [
             price

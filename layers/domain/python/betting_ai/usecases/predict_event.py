@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -9,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from betting_ai.domain.markets import BETTING_MARKETS
+from betting_ai.domain.markets import BettingMarket, markets_of
 from betting_ai.domain.slate import rfc3339
+from betting_ai.domain.sports import sport_of
 from betting_ai.errors import ModelMissingError, NothingToDoError
 from betting_ai.models.manifest import MEMBERS
 from betting_ai.models.registry import Registry
@@ -65,8 +67,9 @@ class PredictEvent:
         league = command.event_id.partition("-")[0].upper()
         window = replace(command.window, leagues=(league,))
         with self.units() as unit:
-            assessment = assess(unit.facts, self.registry, window)
-            others = self._others(unit.facts, window)
+            winner, *markets = markets_of(sport_of((league,)))
+            assessment = assess(unit.facts, self.registry, window, winner)
+            others = self._others(unit.facts, window, markets)
         count = len(assessment.features.market)
         where = {slug_of(assessment, i): i for i in range(count)}
         if command.event_id not in where:
@@ -99,10 +102,12 @@ class PredictEvent:
             }
         )
 
-    def _others(self, facts: FactsRepository, window: Window) -> list[Assessment]:
+    def _others(
+        self, facts: FactsRepository, window: Window, markets: Sequence[BettingMarket]
+    ) -> list[Assessment]:
         """The same events in every other market that there is a model of."""
         found = []
-        for market in BETTING_MARKETS[1:]:
+        for market in markets:
             with suppress(ModelMissingError):
                 found.append(assess(facts, self.registry, window, market))
         return found

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Final
 
 from betting_ai.domain.leagues import LEAGUES, SEASON_FILE_LEAGUES
-from betting_ai.domain.markets import MATCH_RESULT
+from betting_ai.domain.markets import winner_market
+from betting_ai.domain.sports import FOOTBALL, SPORTS, leagues_of, sport_of
 from betting_ai.errors import FeedError, InvalidInputError, NoModelBeforeError
 from betting_ai.features.checkpoint import Checkpoint
 from betting_ai.features.history import summarise
@@ -75,17 +76,18 @@ class PrepareData:
         window = command.window
         models = self._models(window)
         manifest, in_sample = models[0]
-        last = _season(window.as_of + timedelta(hours=window.hours))
+        sport = SPORTS[sport_of(window.leagues)]
+        last = sport.season_of((window.as_of + timedelta(hours=window.hours)).date())
         first = _first_season(self.registry.checkpoint(manifest))
-        if window.as_of.date() < date(first, 7, 1):
-            raise InvalidInputError(
-                f"there is no data before {date(first, 7, 1)}; ask for a later day"
-            )
-        everything = _request((*SEASON_FILE_LEAGUES, *window.leagues), first, last)
+        begins, _ = sport.season_days(first)
+        if window.as_of.date() < begins:
+            raise InvalidInputError(f"there is no data before {begins}; ask for a later day")
+        its = SEASON_FILE_LEAGUES if sport.code == FOOTBALL else leagues_of(sport.code)
+        everything = _request((*its, *window.leagues), first, last)
         if in_sample:
             return self._read(command, everything, progress)
-        since = _season(manifest.trained_through + timedelta(days=1))
-        leagues = window.leagues or SEASON_FILE_LEAGUES
+        since = sport.season_of(manifest.trained_through + timedelta(days=1))
+        leagues = window.leagues or its
         prepared = self._read(command, _request(leagues, since, last), progress)
         if not all(self._fits(model, window) for model, _ in models):
             return self._read(command, everything, progress)
@@ -94,7 +96,7 @@ class PrepareData:
     def _models(self, window: Window) -> list[tuple[Manifest, bool]]:
         """Those that may answer, oldest first; one for prices a little older than the question."""
         choose = self.registry.choose
-        market = MATCH_RESULT.name
+        market = winner_market(sport_of(window.leagues)).name
         now = choose(market, window.channel, window.as_of, window.allow_in_sample)
         try:
             before = choose(market, window.channel, window.as_of - SNAPSHOT_AGE)
@@ -111,9 +113,13 @@ class PrepareData:
         refused = [str(entry.error) for entry in result.entries if entry.status == REFUSED]
         if payloads and len(refused) == len(payloads):
             raise FeedError(_in_short(refused))
+        sport = SPORTS[sport_of(command.window.leagues)]
         absent = set(request.seasons or ()) - {payload.season for payload in payloads}
-        begun = {year for year in absent if year < _season(command.window.as_of)}
-        gaps = [f"no files of season {year}-{(year + 1) % 100:02d}" for year in sorted(begun)]
+        if payloads and all(payload.season is None for payload in payloads):
+            absent = set()  # archives of all seasons
+        now = sport.season_of(command.window.as_of.date())
+        begun = sorted(season for season in absent if season < now)
+        gaps = [f"no files of season {sport.season_name(season)}" for season in begun]
         told = (refused, fetched.failed, gaps, *_losses(result.entries))
         return Prepared(tuple(_in_short(warnings) for warnings in told if warnings))
 
@@ -149,11 +155,6 @@ def _losses(entries: Sequence[IngestEntry]) -> tuple[list[str], list[str]]:
 
 STALE_ROW: Final = "stale_row"
 """Past matches that a fixtures file still lists are no loss."""
-
-
-def _season(moment: date | datetime) -> int:
-    """The season of a day: July begins one."""
-    return moment.year if moment.month >= 7 else moment.year - 1
 
 
 def _first_season(checkpoint: Checkpoint) -> int:

@@ -16,8 +16,9 @@ import numpy as np
 from betting_ai.domain.books import book
 from betting_ai.domain.markets import Outcome
 from betting_ai.domain.slate import Pick, Rationale, rfc3339
+from betting_ai.domain.sports import BASKETBALL, FOOTBALL, SPORTS, TENNIS
 from betting_ai.features.facts import Floats
-from betting_ai.features.spec import GROUPS, column, consensus_columns
+from betting_ai.features.spec import column, consensus_columns, groups_of
 from betting_ai.models.ensemble import judge
 from betting_ai.usecases.assess_events import Assessment
 
@@ -66,15 +67,17 @@ def group_effects(assessment: Assessment, event: int, outcome: int) -> dict[str,
     manifest = assessment.model.manifest
     row = assessment.features.matrix[event]
     reference = np.array([np.nan if v is None else v for v in manifest.reference], dtype=np.float32)
-    hidden = np.tile(row, (len(GROUPS) + 1, 1))
+    sport = assessment.betting.sport
+    groups = groups_of(sport)
+    hidden = np.tile(row, (len(groups) + 1, 1))
     anchor = consensus_columns(assessment.betting)  # every model stands on it
-    for i, names in enumerate(GROUPS.values(), start=1):
-        at = [k for name in names if not anchor.start <= (k := column(name)) < anchor.stop]
+    for i, names in enumerate(groups.values(), start=1):
+        at = [k for name in names if not anchor.start <= (k := column(name, sport)) < anchor.stop]
         hidden[i, at] = reference[at]
     q = np.tile(assessment.features.market.consensus[event], (len(hidden), 1))
     members = assessment.model.scorer.score(hidden).members
     f = judge(q, members, manifest).pick[:, outcome]
-    return {name: float(f[0] - f[i]) for i, name in enumerate(GROUPS, start=1)}
+    return {name: float(f[0] - f[i]) for i, name in enumerate(groups, start=1)}
 
 
 def _value_analysis(
@@ -122,7 +125,10 @@ def _lower(sentence: str) -> str:
     return sentence[0].lower() + sentence[1:] if first in _COMMON_WORDS else sentence
 
 
-_COMMON_WORDS: Final = {"Prices", "How", "Goal", "Points", "Shots", "Days", "Matches"}
+_COMMON_WORDS: Final = {"Prices", "How", "Goal", "Points", "Shots", "Days", "Matches", "Won"}
+
+_UNITS: Final = {FOOTBALL: "goals", TENNIS: "sets", BASKETBALL: "points"}
+_POINTS_A_WIN: Final = 3.0
 
 _TIMING: Final = {
     "none": "the price cannot be taken",
@@ -140,16 +146,18 @@ class _Words:
     away: str
     row: np.ndarray
     members: Floats
+    sport: str
 
     @classmethod
     def of(cls, assessment: Assessment, pick: Pick, event: int) -> _Words:
         k = assessment.betting.outcomes.index(pick.candidate.outcome)
         members = assessment.scores.members[:, event, k]
         row = assessment.features.matrix[event]
-        return cls(pick, pick.candidate.home, pick.candidate.away, row, members)
+        c = pick.candidate
+        return cls(pick, c.home, c.away, row, members, assessment.betting.sport)
 
     def get(self, name: str) -> float:
-        return float(self.row[column(name)])
+        return float(self.row[column(name, self.sport)])
 
     @property
     def subject(self) -> str:
@@ -194,9 +202,9 @@ class _Words:
     def effect(self, sentence: str, effect: float) -> str:
         return f"{sentence} ({100 * effect:+.1f} points of probability)"
 
-    def pair(self, lead: str, name: str, shape: str = "{:.1f}") -> str | None:
+    def pair(self, lead: str, name: str, shape: str = "{:.1f}", scale: float = 1.0) -> str | None:
         """A sentence with the home and the away value of a feature; None where one is unknown."""
-        values = [self.get(f"{side}_{name}") for side in ("home", "away")]
+        values = [scale * self.get(f"{side}_{name}") for side in ("home", "away")]
         if np.isnan(values).any():
             return None
         home, away = (shape.format(value) for value in values)
@@ -226,7 +234,14 @@ class _Words:
         if not number > 0:
             return None
         goals = self.get("meeting_goal_difference")
-        return f"{number:.0f} recent meetings, {goals:+.1f} goals a match for {self.home}"
+        unit = _UNITS[self.sport]
+        return f"{number:.0f} recent meetings, {goals:+.1f} {unit} a match for {self.home}"
+
+    def form(self) -> str | None:
+        """Points of the last five matches, or the share of them that was won."""
+        if SPORTS[self.sport].outcomes == 3:
+            return self.pair("Points a match over the last five", "points_5")
+        return self.pair("Won of the last five", "points_5", "{:.0%}", 1.0 / _POINTS_A_WIN)
 
     def lead_time(self) -> str | None:
         """How old the prices will be at kick-off; None where the time of day is not known."""
@@ -238,7 +253,7 @@ _SENTENCES: Final[dict[str, Callable[[_Words], str | None]]] = {
     "market": lambda w: "How the books differ from each other",
     "goal_lines": _Words.goal_lines,
     "price_movement": lambda w: "Prices have moved since they were first seen",
-    "form": lambda w: w.pair("Points a match over the last five", "points_5"),
+    "form": _Words.form,
     "past_prices": lambda w: w.pair(
         "How far prices moved towards them before kick-off, last twenty matches",
         "move_20",

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from math import nan
+from typing import Any, Final
 
 import numpy as np
 
 from betting_ai.domain.events import event_id, event_slug
 from betting_ai.domain.leagues import LEAGUES
-from betting_ai.domain.markets import BETTING_MARKETS
+from betting_ai.domain.markets import OUTCOMES, markets_of
 from betting_ai.domain.odds import above_maximum, over_average
 from betting_ai.domain.slate import (
     Candidate,
@@ -24,6 +25,7 @@ from betting_ai.domain.slate import (
     Stamp,
     select,
 )
+from betting_ai.domain.sports import sport_of
 from betting_ai.domain.staking import Exposure, ProposedBet, Stake, plan_stakes
 from betting_ai.domain.value import bet_until_price
 from betting_ai.errors import InvalidInputError, ModelMissingError, NothingToDoError
@@ -98,16 +100,17 @@ class SelectTop3:
             taken = _NOTHING
             if command.publish:
                 taken = unit.slates.taken(command.window.as_of, command.mode)
-            slate = choose(assessments, command, taken)
+            slate = choose(assessments, command, taken, gated=True)
             if command.publish:
                 unit.slates.add(slate, predictions(assessment), command.mode)
                 unit.commit()
         return slate
 
     def _assess(self, facts: FactsRepository, window: Window) -> list[Assessment]:
-        """The match result, and every other market whose gate is open."""
-        found = [assess(facts, self.registry, window)]
-        for market in BETTING_MARKETS[1:]:
+        """The sport's market on who wins, and every other market whose gate is open."""
+        winner, *others = markets_of(sport_of(window.leagues))
+        found = [assess(facts, self.registry, window, winner)]
+        for market in others:
             try:
                 manifest, _ = self.registry.choose(
                     market.name, window.channel, window.as_of, window.allow_in_sample
@@ -123,6 +126,8 @@ def choose(
     assessments: Sequence[Assessment],
     command: SelectTop3Command,
     taken: Mapping[str, Taken] = _NOTHING,
+    *,
+    gated: bool = False,
 ) -> Slate:
     """The slate of an assessed window.
 
@@ -131,10 +136,11 @@ def choose(
             counts events, prices and refusals by.
         command: criteria and bankroll.
         taken: event slug -> what is recommended or bet already.
+        gated: a model whose gate is closed gives no picks; else they are chosen to be measured.
     """
     assessment = assessments[0]
     manifest, market = assessment.model.manifest, assessment.features.market
-    found = [c for each in assessments for c in _candidates(each, command, taken)]
+    found = [c for each in assessments for c in _candidates(each, taken, gated=gated)]
     chosen, stakes = _staked(found, command, taken)
     return Slate(
         as_of=command.window.as_of,
@@ -149,7 +155,7 @@ def choose(
         data_sources=command.data_sources,
         model=manifest.version,
         trained_through=manifest.trained_through.isoformat(),
-        stamps=_slate_stamps(assessment, command),
+        stamps=_slate_stamps(assessment, command, gated=gated),
         refused=_refused(assessment),
         inputs=fingerprints(assessments) if command.explain else {},
     )
@@ -162,8 +168,14 @@ def predictions(assessment: Assessment) -> list[Prediction]:
         "pick_price": assessment.judgement.pick,
         "market": assessment.features.market.consensus,
     }
+    place = {outcome: k for k, outcome in enumerate(assessment.betting.outcomes)}
+
+    def three(p: Floats) -> tuple[float, float, float]:
+        home, draw, away = (float(p[place[o]]) if o in place else nan for o in OUTCOMES)
+        return home, draw, away
+
     return [
-        Prediction(slug_of(assessment, i), name, (float(p[i, 0]), float(p[i, 1]), float(p[i, 2])))
+        Prediction(slug_of(assessment, i), name, three(p[i]))
         for i in np.flatnonzero(assessment.features.market.newest >= 0).tolist()
         for name, p in answers.items()
     ]
@@ -192,7 +204,7 @@ def _check(command: SelectTop3Command) -> None:
 
 
 def _candidates(
-    assessment: Assessment, command: SelectTop3Command, taken: Mapping[str, Taken]
+    assessment: Assessment, taken: Mapping[str, Taken], *, gated: bool
 ) -> list[Candidate]:
     """One candidate per selection that has a price to take."""
     market, offers = assessment.features.market, assessment.offers
@@ -208,13 +220,15 @@ def _candidates(
         quoted_at = datetime.fromtimestamp(int(market.quoted_at[quote]), UTC)
         if slug in taken and (taken[slug].bet or taken[slug].outcome is not outcomes[k]):
             refusals.append(Reason.ALREADY_RECOMMENDED)
+        if gated and not assessment.model.manifest.gate.open:
+            refusals.append(Reason.MARKET_CLOSED)
         if assessment.model.manifest.market_only:
             stamps.append(Stamp.MARKET_ONLY)
         if offers.upper_bound[event]:
             stamps.append(Stamp.UPPER_BOUND)
         if assessment.features.lead_clamped[event]:
             stamps.append(Stamp.LEAD_TIME_CLAMPED)
-        numbers = {
+        numbers: dict[str, Any] = {
             name: float(getattr(valuation, name)[event, k])
             for name in (
                 "model_ev", "ev", "ev_lower", "ev_se", "confidence", "risk", "rar", "composite",
@@ -243,6 +257,7 @@ def _candidates(
                 prices_as_of=quoted_at,
                 stamps=tuple(stamps),
                 refusals=tuple(refusals),
+                market=assessment.betting,
                 **numbers,
             )
         )
@@ -378,7 +393,9 @@ def _only_stale_prices(assessment: Assessment) -> Bools:
     return stale
 
 
-def _slate_stamps(assessment: Assessment, command: SelectTop3Command) -> tuple[Stamp, ...]:
+def _slate_stamps(
+    assessment: Assessment, command: SelectTop3Command, *, gated: bool
+) -> tuple[Stamp, ...]:
     manifest = assessment.model.manifest
     stamps = []
     if not (command.publish and command.mode == LIVE):
@@ -389,6 +406,8 @@ def _slate_stamps(assessment: Assessment, command: SelectTop3Command) -> tuple[S
         stamps.append(Stamp.TUNED_ON)
     if manifest.market_only:
         stamps.append(Stamp.MARKET_ONLY)
+    if gated and not manifest.gate.open:
+        stamps.append(Stamp.MARKET_CLOSED)
     if bool(assessment.offers.upper_bound.any()):
         stamps.append(Stamp.UPPER_BOUND)
     return tuple(stamps)

@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from betting_ai.domain.events import event_id
-from betting_ai.domain.markets import SELECTIONS, BettingMarket
+from betting_ai.domain.leagues import LEAGUES
+from betting_ai.domain.markets import BettingMarket, market_at
 from betting_ai.domain.probabilities import brier, calibration_error, log_loss
 from betting_ai.domain.settlement import Ending, Score, Settled, profit, settle
 from betting_ai.domain.value import clv
@@ -149,9 +150,13 @@ class Closes:
         row = self._row.get(event_id(due.event_id))
         if self.facts is None or row is None:
             return None
-        market = BettingMarket("", due.market, due.line, SELECTIONS[due.market])
+        facts = self.facts
+        sports = np.array([LEAGUES[code].sport for code in facts.leagues])[facts.league]
+        market = market_at(str(sports[row]), due.market, due.line)
         if market not in self._close:
-            self._close[market] = closing_consensus(self.facts, market=market)
+            its = sports == market.sport  # the prices of another sport would be misread
+            self._close[market] = np.full((len(facts), market.width), np.nan)
+            self._close[market][its] = closing_consensus(facts.where(its), market=market)
         fair = self._close[market][row, market.outcomes.index(due.outcome)]
         value = float(clv(float(due.price), fair))
         return None if math.isnan(value) else value

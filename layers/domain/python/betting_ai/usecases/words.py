@@ -14,6 +14,7 @@ STAMPS: Final[Mapping[str, str]] = {
     Stamp.TUNED_ON: "settings were chosen while looking at days up to and after this one",
     Stamp.RECONSTRUCTED: "price times follow the source's rule; they were not seen by us",
     Stamp.LEAD_TIME_CLAMPED: "further from kick-off than anything the models were trained on",
+    Stamp.MARKET_CLOSED: "this market gives no picks: its model has shown no gain over the prices",
 }
 
 REASONS: Final[Mapping[str, str]] = {
@@ -29,6 +30,7 @@ REASONS: Final[Mapping[str, str]] = {
     Reason.SLATE_FULL: "three better ones are picked",
     Reason.EXPOSURE_CAP: "no stake is left under the day's limits",
     Reason.BELOW_MINIMUM_STAKE: "the stake would be too small",
+    Reason.MARKET_CLOSED: "its model has not shown a gain over the prices",
 }
 """Those that are not of degree; `why_not` has the words for the others."""
 
@@ -47,6 +49,8 @@ def no_bet_because(slate: Mapping[str, Any]) -> str:
         return "no match kicks off in this window"
     if not slate["events_priced"]:
         return "no match in this window has a usable price yet"
+    if Stamp.MARKET_CLOSED in slate["stamps"]:
+        return "this market gives no picks: its model has shown no gain over the prices"
     reasons = {reason["reason"] for miss in slate["near_misses"] for reason in miss["reasons"]}
     if reasons & _WITHOUT_STAKE:
         return "what meets the criteria leaves no stake at this bankroll"

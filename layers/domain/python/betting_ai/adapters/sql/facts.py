@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
@@ -24,12 +24,17 @@ from betting_ai.adapters.sql.copying import (
 from betting_ai.adapters.sql.reference import book_ids, league_ids, team_ids
 from betting_ai.adapters.sql.tables import LINE_UNITS, Base, Book, Event, League, Odds, Result, Team
 from betting_ai.domain.events import event_id, slug
+from betting_ai.domain.leagues import LEAGUES
+from betting_ai.domain.markets import SELECTIONS, Market, Outcome
+from betting_ai.domain.sports import SPORTS, Ended
 from betting_ai.errors import InvalidInputError
-from betting_ai.features.facts import MISSING, NEVER, STATS, Facts, Ints
+from betting_ai.features.facts import MISSING, NEVER, STATS, Bools, Facts, Ints
 from betting_ai.ports.repositories import FactsQuery, StoredCounts
 
 _RESULT_KEY: Final = ("event_id",)
 _EVENT_KEY: Final = ("id",)
+_SECOND: Final = 1
+_AWAY: Final = SELECTIONS[Market.MATCH_RESULT].index(Outcome.AWAY)
 _ODDS_KEY: Final = tuple(column.name for column in Odds.__table__.primary_key)
 
 # Steps from season to season along an index and asks each for one result, so that it takes as long
@@ -142,6 +147,7 @@ class SqlFactsRepository:
             time_assumed=events["time_assumed"].astype(np.bool_),
             result_known_at=events["known_at"],
             stats=np.column_stack([events[name] for name in STATS]),
+            ending=events["ending"],
             **quotes,
         )
 
@@ -180,7 +186,10 @@ class SqlFactsRepository:
             raise InvalidInputError("A line is not a multiple of a quarter")
         if np.any(facts.price <= 1):
             raise InvalidInputError("A price is not above 1")
-        quote, selection = np.nonzero(~np.isnan(facts.price))
+        quote, place = np.nonzero(~np.isnan(facts.price))
+        sideways = _without_draw(facts.leagues)[facts.league][facts.quote_event[quote]]
+        sideways &= facts.quote_market[quote] == Market.MATCH_RESULT
+        selection = np.where(sideways & (place == _SECOND), _AWAY, place)
         return {
             "event_id": facts.event_id[facts.quote_event[quote]],
             "quoted_at": as_timestamps(facts.quoted_at)[quote],
@@ -188,7 +197,7 @@ class SqlFactsRepository:
             "market": facts.quote_market.astype(np.int16)[quote],
             "line": lines.astype(np.int16)[quote],
             "selection": selection.astype(np.int16),
-            "price": as_numerics(facts.price[quote, selection]),
+            "price": as_numerics(facts.price[quote, place]),
         }
 
     def _copy_odds(
@@ -264,7 +273,17 @@ class SqlFactsRepository:
         there = events["id"][row] == odds["event_id"]
         row, odds = row[there], {name: column[there] for name, column in odds.items()}
         books, book = _indexed(odds["book_id"], self._names(Book.id, Book.code))
+        codes = self._names(League.id, League.code)
+        sideways = _without_draw([codes[key] for key in events["league_id"].tolist()])[row]
+        sideways &= odds["market"] == Market.MATCH_RESULT
+        away = sideways & (odds["selection"] == _AWAY)
+        odds["selection"] = np.where(away, _SECOND, odds["selection"])
         return {"books": books, **_pivoted(row, book, odds)}
+
+
+def _without_draw(leagues: Sequence[str]) -> Bools:
+    """Which leagues are of a sport without one: its second price is the away side's."""
+    return np.array([SPORTS[LEAGUES[code].sport].outcomes == 2 for code in leagues], np.bool_)
 
 
 def _pivoted(row: Column, book: Ints, odds: Mapping[str, Column]) -> dict[str, Column]:
@@ -321,6 +340,7 @@ def _result_columns(facts: Facts) -> dict[str, Column]:
     return {
         "event_id": facts.event_id[known],
         "known_at": as_timestamps(facts.result_known_at[known]),
+        "ending": facts.ending[known].astype(np.int16),
         **{name: stats[:, i] for i, name in enumerate(STATS)},
     }
 
@@ -361,6 +381,10 @@ def _events_known(query: FactsQuery) -> sa.Select[Any]:
     result_known = sa.and_(
         Result.event_id == Event.id, Result.known_at <= query.as_of, _known(Result, query)
     )
+    columns: list[sa.ColumnElement[Any]] = [
+        sa.func.coalesce(Result.ending, int(Ended.FINISHED)).label("ending"),
+        *(sa.func.coalesce(getattr(Result, n), MISSING).label(n) for n in STATS),
+    ]
     return (
         sa.select(
             Event.id,
@@ -372,7 +396,7 @@ def _events_known(query: FactsQuery) -> sa.Select[Any]:
             Event.day,
             Event.time_assumed,
             sa.func.coalesce(Result.known_at, never).label("known_at"),
-            *(sa.func.coalesce(getattr(Result, n), MISSING).label(n) for n in STATS),
+            *columns,
         )
         .outerjoin(Result, result_known)
         .where(_asked_for(query))

@@ -21,6 +21,7 @@ from betting_ai.domain.events import event_id
 from betting_ai.domain.markets import SELECTIONS, Market
 from betting_ai.domain.record import digest
 from betting_ai.domain.settlement import Ending, Score, Settled
+from betting_ai.domain.sports import Ended
 from betting_ai.errors import InvalidInputError
 from betting_ai.ports.record import (
     DayFigures,
@@ -49,6 +50,14 @@ _RECOMMENDED: Final = (
 _SETTLED: Final = (
     "status", "reason", "ending", "goals_home", "goals_away", "profit", "clv", "settled_at",
 )  # fmt: skip
+
+
+_ENDED: Final = {
+    Ended.FINISHED: Ending.FINISHED,
+    Ended.RETIRED: Ending.RETIRED,
+    Ended.WALKOVER: Ending.WALKOVER,
+}
+"""How a result row says that an event ended, in the record's words."""
 
 
 class SqlRecordRepository:
@@ -100,17 +109,22 @@ class SqlRecordRepository:
         keys = [event_id(slug) for slug in events]
         event, result, ending = tables.Event, tables.Result, tables.EventEnding
         first = self._connection.execute(
-            sa.select(event.slug, result.goals_home, result.goals_away)
+            sa.select(event.slug, result.goals_home, result.goals_away, result.ending)
             .join(event, event.id == result.event_id)
             .where(
                 result.event_id == sa.any_(_keys(keys)),
                 result.known_at <= as_of,
                 sa.or_(result.reconstructed, result.received_at <= as_of),
-                result.goals_home.is_not(None),
-                result.goals_away.is_not(None),
+                sa.or_(
+                    sa.and_(result.goals_home.is_not(None), result.goals_away.is_not(None)),
+                    result.ending != Ended.FINISHED,
+                ),
             )
         )
-        found = {slug: (Score(Ending.FINISHED, home, away), False) for slug, home, away in first}
+        found = {
+            slug: (Score(_ENDED[Ended(ended)], home, away), False)
+            for slug, home, away, ended in first
+        }
         later = self._connection.execute(
             sa.select(event.slug, ending.ending, ending.goals_home, ending.goals_away)
             .join(event, event.id == ending.event_id)

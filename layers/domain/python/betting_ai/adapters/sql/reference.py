@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -13,14 +13,13 @@ from sqlalchemy.engine import Connection
 from betting_ai.adapters.sql.tables import Base, Book, League, Sport, Team
 from betting_ai.domain.books import book
 from betting_ai.domain.leagues import LEAGUES
+from betting_ai.domain.sports import SPORTS
 from betting_ai.errors import UnknownLeagueError
-
-_SPORTS: Final = {"football": ("Football", 3)}
 
 
 def ensure_reference_data(connection: Connection) -> None:
     """Make sports and leagues what `betting_ai.domain.leagues` says; writes only what differs."""
-    sports = [{"code": c, "name": name, "outcomes": n} for c, (name, n) in _SPORTS.items()]
+    sports = [{"code": s.code, "name": s.name, "outcomes": s.outcomes} for s in SPORTS.values()]
     _upsert(connection, Sport, sports)
     _upsert(connection, League, [asdict(league) for league in LEAGUES.values()])
 

@@ -174,7 +174,7 @@ def _recommendation(slate_id: str, pick: Pick, books: dict[str, int]) -> dict[st
         "book_id": books[candidate.bookmaker],
         "market": int(candidate.market.kind),
         "line": int(candidate.market.line * LINE_UNITS),
-        "selection": candidate.market.outcomes.index(candidate.outcome),
+        "selection": SELECTIONS[candidate.market.kind].index(candidate.outcome),
         "price": candidate.price.quantize(_PRICE),
         "quoted_at": candidate.prices_as_of,
         "probability": candidate.f,

@@ -201,7 +201,10 @@ class Odds(Base):
 
 
 class Result(Base):
-    """How an event ended, with the counts that the source gives. Append-only."""
+    """How an event ended, with the counts that the source gives. Append-only.
+
+    ``ending`` is a `betting_ai.domain.sports.Ended`; goals are points or sets in other sports.
+    """
 
     __tablename__ = "results"
 
@@ -224,7 +227,9 @@ class Result(Base):
     yellow_away: Mapped[Small | None]
     red_home: Mapped[Small | None]
     red_away: Mapped[Small | None]
+    ending: Mapped[Small] = mapped_column(server_default="0")
     __table_args__ = (
+        _check("ending", "ending BETWEEN 0 AND 2 AND (ending = 0 OR goals_home IS NULL)"),
         _check(
             "counts",
             "LEAST(goals_home, goals_away, half_time_home, half_time_away, shots_home, shots_away,"

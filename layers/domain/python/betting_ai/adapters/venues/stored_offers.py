@@ -16,7 +16,13 @@ from betting_ai.adapters.sql.tables import LINE_UNITS, Book, Event, League, Odds
 from betting_ai.adapters.venues.paper import Offer
 from betting_ai.domain.books import BookKind
 from betting_ai.domain.events import event_id
-from betting_ai.domain.markets import BETTING_MARKETS, EXCHANGE_COMMISSION, BettingMarket, Outcome
+from betting_ai.domain.markets import (
+    BETTING_MARKETS,
+    EXCHANGE_COMMISSION,
+    SELECTIONS,
+    BettingMarket,
+    Outcome,
+)
 from betting_ai.domain.odds import net_price
 from betting_ai.ports.venue import VenueFixture
 
@@ -63,7 +69,7 @@ class StoredOffers:
                 Book.code == bookmaker,
                 Odds.market == int(market.kind),
                 Odds.line == round(market.line * LINE_UNITS),
-                Odds.selection == market.outcomes.index(outcome),
+                Odds.selection == SELECTIONS[market.kind].index(outcome),
             )
             .order_by(Odds.quoted_at.desc())
             .limit(1)
@@ -76,19 +82,19 @@ class StoredOffers:
         """The newest price of every book for every selection of the markets that we know."""
         place = (Odds.event_id, Odds.market, Odds.line, Odds.book_id, Odds.selection)
         newest = _known(events, at).ext(distinct_on(*place)).order_by(*place, Odds.quoted_at.desc())
-        markets = {(int(m.kind), round(m.line * LINE_UNITS)): m for m in BETTING_MARKETS}
+        markets = {(m.sport, int(m.kind), round(m.line * LINE_UNITS)): m for m in BETTING_MARKETS}
         with self._engine.connect() as connection:
             rows = connection.execute(newest).all()
         return [
-            _offer(markets[row.market, row.line], row)
+            _offer(market, row)
             for row in rows
-            if (row.market, row.line) in markets
+            if (market := markets.get((row.sport, row.market, row.line)))
         ]
 
 
 def _known(
     events: Sequence[str], at: datetime
-) -> sa.Select[str, datetime, str, int, int, int, Decimal, datetime]:
+) -> sa.Select[str, datetime, str, int, int, int, Decimal, datetime, str]:
     return (
         sa.select(
             Event.slug,
@@ -99,8 +105,10 @@ def _known(
             Odds.selection,
             Odds.price,
             Odds.quoted_at,
+            League.sport,
         )
         .join(Event, Event.id == Odds.event_id)
+        .join(League, League.id == Event.league_id)
         .join(Book, Book.id == Odds.book_id)
         .where(
             Odds.event_id.in_([event_id(event) for event in events]),
@@ -112,7 +120,7 @@ def _known(
 
 
 def _offer(
-    market: BettingMarket, row: sa.Row[str, datetime, str, int, int, int, Decimal, datetime]
+    market: BettingMarket, row: sa.Row[str, datetime, str, int, int, int, Decimal, datetime, str]
 ) -> Offer:
     commission = EXCHANGE_COMMISSION.get(row.code, 0.0)
     net = net_price(float(row.price), commission) if commission else row.price
@@ -120,7 +128,7 @@ def _offer(
         event=row.slug,
         bookmaker=row.code,
         market=market,
-        outcome=market.outcomes[row.selection],
+        outcome=SELECTIONS[market.kind][row.selection],
         price=Decimal(str(net)),
         quoted_at=row.quoted_at,
         kickoff=row.kickoff,

@@ -88,10 +88,7 @@ def _sift(
     some = np.flatnonzero(~np.isnan(prices).all(axis=1))
     prices = prices[some]
     sieve = Sieve(len(some))
-    sieve.refuse((prices == TEXT).any(axis=1), "text_price")
-    sieve.refuse((prices <= 1).any(axis=1), "price_not_above_1")
-    sieve.refuse((prices > _HIGHEST_PRICE).any(axis=1), "price_absurd")
-    sieve.refuse(np.isnan(prices).any(axis=1), "incomplete")
+    refuse_prices(sieve, prices)
     lines = np.full(len(some), group.line if isinstance(group.line, float) else 0.0)
     if isinstance(group.line, str):
         lines = table.numbers(group.line)[rows][some]
@@ -99,13 +96,26 @@ def _sift(
         on_grid = np.isfinite(lines) & (np.abs(lines) <= _FARTHEST_LINE)
         on_grid[on_grid] = lines[on_grid] * 4 % 1 == 0
         sieve.refuse(~on_grid, "line_absurd")
-    keep = np.flatnonzero(sieve.keep)
-    book_sum = np.zeros(len(some))
-    book_sum[keep] = (1 / prices[keep]).sum(axis=1)
-    # The best of many books may leave no margin at all; a single book never pays out so much.
-    lowest = 0.0 if group.book == MARKET_MAXIMUM else _LOWEST_BOOK
-    sieve.refuse((book_sum < lowest) | (book_sum > _HIGHEST_BOOK), "overround_absurd")
+    refuse_books(sieve, prices, group.book)
     keep = np.flatnonzero(sieve.keep)
     three = np.full((len(keep), 3), np.nan)
     three[:, : prices.shape[1]] = prices[keep]
     return some[keep], lines[keep] + 0.0, three, sieve.refused  # + 0.0: no negative zero
+
+
+def refuse_prices(sieve: Sieve, prices: Floats) -> None:
+    """Put out rows of (k, s) prices of which one is no price, or is missing."""
+    sieve.refuse((prices == TEXT).any(axis=1), "text_price")
+    sieve.refuse((prices <= 1).any(axis=1), "price_not_above_1")
+    sieve.refuse((prices > _HIGHEST_PRICE).any(axis=1), "price_absurd")
+    sieve.refuse(np.isnan(prices).any(axis=1), "incomplete")
+
+
+def refuse_books(sieve: Sieve, prices: Floats, book: str) -> None:
+    """Put out rows of (k, s) prices that no book would offer together."""
+    keep = np.flatnonzero(sieve.keep)
+    book_sum = np.zeros(len(prices))
+    book_sum[keep] = (1 / prices[keep]).sum(axis=1)
+    # The best of many books may leave no margin at all; a single book never pays out so much.
+    lowest = 0.0 if book == MARKET_MAXIMUM else _LOWEST_BOOK
+    sieve.refuse((book_sum < lowest) | (book_sum > _HIGHEST_BOOK), "overround_absurd")
