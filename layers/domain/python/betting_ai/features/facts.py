@@ -66,6 +66,8 @@ class Facts:
         quoted_at: (m,) seconds since the epoch at which the price stood; a closing price stands
             at kick-off.
         price: (m, 3) decimal odds rounded to 4 places; NaN in the third column of a two-way market.
+        quote_live: (m,) the price is of a live feed, which tells within minutes when it changes;
+            else of a snapshot (season files, fixtures files), which is believed for much longer.
     """
 
     leagues: tuple[str, ...]
@@ -87,6 +89,7 @@ class Facts:
     quote_line: Floats
     quoted_at: Ints
     price: Floats
+    quote_live: Bools
 
     def __len__(self) -> int:
         return len(self.event_id)
@@ -130,14 +133,15 @@ class Facts:
         for f in fields(self):
             values = getattr(self, f.name)
             if isinstance(values, np.ndarray):
-                columns[f.name] = values[quotes if f.name in _OF_QUOTES else keep]
+                columns[f.name] = values[quotes if f.name in OF_QUOTES else keep]
         columns["quote_event"] = (np.cumsum(keep) - 1)[columns["quote_event"]]
         return replace(self, **columns)
 
 
-_OF_QUOTES: Final = frozenset(
-    {"quote_event", "quote_book", "quote_market", "quote_line", "quoted_at", "price"}
-)
+OF_QUOTES: Final = (
+    "quote_event", "quote_book", "quote_market", "quote_line", "quoted_at", "price", "quote_live",
+)  # fmt: skip
+"""The columns of `Facts` that have a row per quote; the other arrays have one per event."""
 
 
 def merge(parts: Sequence[Facts]) -> Facts:
@@ -206,6 +210,7 @@ def merge(parts: Sequence[Facts]) -> Facts:
         quote_line=line[quotes],
         quoted_at=quoted_at[quotes],
         price=_concat([part.price for part in parts], np.float64, (0, 3))[quotes],
+        quote_live=_concat([part.quote_live for part in parts], np.bool_)[quotes],
     )
 
 
