@@ -18,7 +18,7 @@ from betting_ai.ports.repositories import FactsQuery
 from betting_ai.settings import Settings
 from betting_ai.usecases.assess_events import Window, window_rows
 from betting_ai.usecases.fetch_feeds import FetchFeeds
-from betting_ai.usecases.ingest_raw import STORED
+from betting_ai.usecases.ingest_raw import REFUSED
 from betting_ai.usecases.prepare_data import PrepareDataCommand
 from betting_ai.usecases.select_top3 import SNAPSHOT_AGE
 
@@ -124,7 +124,7 @@ class _Source:
         with self.app.units() as unit:
             facts = unit.facts.load(self._about_now())
             seasons = {season for _, season in unit.facts.seasons(self.app.clock.now().date())}
-            latest = [e for e in unit.ingest_log.recent(100) if e.status == STORED]
+            latest = [e for e in unit.ingest_log.recent(100) if e.status != REFUSED]
         if len(window_rows(facts, self.window)):
             read = f"{latest[0].received_at:%Y-%m-%d %H:%M} UTC" if latest else "long ago"
             self.voice.note(f"{trouble}; showing what is in the database, read {read}")
