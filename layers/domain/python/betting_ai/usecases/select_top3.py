@@ -309,7 +309,7 @@ def _picks(
             rationale=UNEXPLAINED,
         )
         if command.explain:
-            pick = replace(pick, rationale=explain(assessment, pick, event))
+            pick = replace(pick, rationale=explain(assessment, pick, event, command.window.as_of))
         picks.append(pick)
     return tuple(picks)
 

@@ -45,7 +45,7 @@ class OddsApiPlan:
         monthly_budget: most credits a calendar month; None for no limit of ours.
     """
 
-    regions: tuple[str, ...] = ("eu", "uk")
+    regions: tuple[str, ...] = ("eu",)
     markets: tuple[str, ...] = ("h2h", "totals")
     daily_budget: int | None = None
     monthly_budget: int | None = None
