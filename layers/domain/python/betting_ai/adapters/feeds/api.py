@@ -161,17 +161,18 @@ class Api:
 
     def _checked(self, path: str, answer: httpx.Response) -> httpx.Response:
         name, status = self._address.name, answer.status_code
-        if self._address.key.get_secret_value().encode() in answer.content:
-            raise FeedError(f"{name}: the answer of {path} repeats the key, so it is not kept")
+        key = self._address.key.get_secret_value()
+        said = _said(answer).replace(key, "***")
         if status in _NO_ENTRY and _told(answer).get("error_code") == _NO_CREDITS:
-            raise FeedQuotaError(f"{name}: nothing is left of the quota{_said(answer)}")
+            raise FeedQuotaError(f"{name}: nothing is left of the quota{said}")
         if status in _NO_ENTRY:
             raise FeedKeyError(
-                f"{name} does not accept the key in {self._address.setting} "
-                f"({status}{_said(answer)})"
+                f"{name} does not accept the key in {self._address.setting} ({status}{said})"
             )
         if status not in (httpx.codes.OK, httpx.codes.NOT_FOUND):
-            raise FeedError(f"{self._base}{path} answered {status}{_said(answer)}")
+            raise FeedError(f"{self._base}{path} answered {status}{said}")
+        if key.encode() in answer.content:
+            raise FeedError(f"{name}: the answer of {path} repeats the key, so it is not kept")
         return answer
 
     def __enter__(self) -> Self:
