@@ -112,7 +112,7 @@ def _blank_is_none(value: object) -> object:
 Codes = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_codes)]
 Address = Annotated[str, AfterValidator(_address)]
 Key = Annotated[SecretStr | None, BeforeValidator(_blank_is_none)]
-Credits = Annotated[int | None, BeforeValidator(_blank_is_none), Field(ge=0)]
+Credits = Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator(_blank_is_none)]
 
 
 class Settings(BaseSettings):
