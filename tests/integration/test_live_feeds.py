@@ -147,6 +147,17 @@ def test_what_costs_more_than_is_left_is_not_asked(api: FakeApi, store: LocalObj
     assert api.paths() == [SPORTS]
 
 
+def test_news_of_the_quota_does_not_block_for_good(api: FakeApi, store: LocalObjectStore) -> None:
+    api.remaining = 0
+    with pytest.raises(FeedQuotaError):
+        fetch(api, store)
+    api.remaining = None  # the plan was renewed, and this API does not say so
+    with pytest.raises(FeedQuotaError):
+        odds_api(api.url, store, at=NOW + timedelta(hours=23)).fetch(ENGLAND)
+    later = odds_api(api.url, store, at=NOW + timedelta(hours=24))
+    assert len(later.fetch(ENGLAND).payloads) == 1
+
+
 def test_what_was_paid_for_is_kept_when_the_rest_is_too_dear(
     api: FakeApi, store: LocalObjectStore
 ) -> None:

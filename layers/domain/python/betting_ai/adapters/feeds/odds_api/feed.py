@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import httpx
@@ -30,6 +30,7 @@ NAME: Final = "odds_api"
 REGIONS: Final = ("us", "us2", "us_dfs", "us_ex", "uk", "eu", "fr", "se", "au")
 SCORES_COST: Final = 2  # with days past; 1 without
 _SCORES_DAYS: Final = 3  # the most it gives
+_QUOTA_LASTS: Final = timedelta(days=1)  # plans are renewed, and older news would block for good
 _FOR_ALL: Final = (FeedKeyError, FeedQuotaError, FeedOfflineError)
 """Failures that the next league would meet too."""
 
@@ -225,8 +226,10 @@ class OddsApiFeed:
             FeedQuotaError: with what is left, and what would help.
         """
         state, plan = self._memory.state(), self._plan
+        told_at = datetime.fromisoformat(state.told_at) if state.told_at else None
+        recent = told_at is not None and self._clock.now() - told_at < _QUOTA_LASTS
         limits = {
-            "of the plan's quota": state.remaining,
+            "of the plan's quota": state.remaining if recent else None,
             "of BETTING_AI_ODDS_API_DAILY_BUDGET": _left(plan.daily_budget, state.spent_today),
             "of BETTING_AI_ODDS_API_MONTHLY_BUDGET": _left(
                 plan.monthly_budget, state.spent_this_month
