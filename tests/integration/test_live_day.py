@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,17 @@ from sqlalchemy.engine import Engine
 from betting_ai.adapters.feeds.football_data.folder import FolderFeed
 from betting_ai.bootstrap import App, build
 from betting_ai.clock import FixedClock
+from betting_ai.domain.markets import Outcome
+from betting_ai.domain.settlement import Settled
+from betting_ai.domain.slate import Criteria
 from betting_ai.features.facts import NEVER, STATS, Facts
 from betting_ai.ports.feeds import FeedRequest, Payload, PayloadKind
 from betting_ai.ports.repositories import FactsQuery
 from betting_ai.settings import Settings, load_settings
+from betting_ai.usecases.assess_events import Window
 from betting_ai.usecases.ingest_raw import IngestCommand, IngestResult
+from betting_ai.usecases.select_top3 import SelectTop3Command
+from betting_ai.usecases.settle_picks import SettlePicksCommand
 from conftest import FOOTBALL, SHARED
 from fake_api import KEY, PAGE, FakeApi, Trouble, odds_row, score_row, serving
 
@@ -143,6 +150,23 @@ def test_a_score_settles_and_the_season_file_completes_it(app: App) -> None:
     [entry] = ingest(app, season(PLAYED, after + timedelta(days=2))).entries
     assert (entry.stored.results, entry.stored.conflicting) == (0, 0)
     assert facts(app).stats[-1, :6].tolist() == [2, 1, -1, -1, 14, 8]
+
+
+def test_a_pick_of_live_prices_is_settled_by_a_live_score(app: App, settings: Settings) -> None:
+    odds = answer([odds_row(SATURDAY, BOOKS, told=NOW)], PayloadKind.ODDS)
+    ingest(app, season(BEFORE), odds)
+    window = Window(NOW, hours=24.0, leagues=("E0",))
+    anything = Criteria("none", 0.0, 0.0, 1.0)
+    asked = SelectTop3Command(window, anything, Decimal(1000), ("odds_api",), publish=True)
+    [pick] = app.select_top3(asked).picks
+    assert pick.candidate.event_id == "e0-2024-10-19-chelsea-arsenal"
+    after = SATURDAY + timedelta(hours=3)
+    with build(settings, FixedClock(after)) as later:
+        scores = answer([score_row(SATURDAY, (2, 1))], PayloadKind.SCORES, after)
+        ingest(later, scores)
+        [settled] = later.settle_picks(SettlePicksCommand(after)).settlements
+    won = pick.candidate.outcome is Outcome.HOME
+    assert settled.verdict.result is (Settled.WON if won else Settled.LOST)
 
 
 def test_a_score_that_another_source_denies_is_a_conflict_and_the_first_stays(app: App) -> None:
@@ -344,3 +368,36 @@ def test_fetch_names_its_source(api: FakeApi, settings: Settings, live_folder: P
     dear = command(settings, *words, BETTING_AI_ODDS_API_DAILY_BUDGET="3")
     assert dear.returncode == 1
     assert json.loads(dear.stderr)["error"]["code"] == "feed_quota"
+
+
+def test_doctor_knows_how_every_source_is(
+    api: FakeApi, settings: Settings, live_folder: Path
+) -> None:
+    command(settings, "ingest", "--folder", str(live_folder))
+    command(settings, "ingest", "--folder", str(live_folder))
+    api.answers[ODDS] = PAGE
+    words = ("fetch", "--source", "odds_api", "--leagues", "E0", "--json")
+    assert command(settings, *words).returncode == 1
+    api.trouble[SPORTS] = [Trouble(400)] * 3
+    for _ in range(3):
+        assert command(settings, *words).returncode == 1
+    paused = json.loads(command(settings, *words).stderr)["error"]
+    assert paused["code"] == "feed_paused"
+    done = command(settings, "doctor", "--json")
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["ok"]) == (0, True)
+    sources = {source.pop("source"): source for source in report["database"]["sources"]}
+    season_files, odds = sources["football_data"], sources["odds_api"]
+    assert (season_files["stored"], season_files["unchanged"], season_files["refused"]) == (1, 1, 0)
+    assert 0 <= season_files["age_hours"] < 1
+    assert (odds["stored"], odds["refused"], odds["refused_lately"]) == (0, 1, 1)
+    assert odds["received_at"] is odds["age_hours"] is None
+    feed = report["feeds"]["odds_api"]
+    assert (feed["on"], feed["failures"], feed["remaining"]) == (True, 3, 498)
+    assert feed["paused_until"] > feed["failed_at"]
+    assert report["feeds"]["cloudbet"]["on"] is False
+    assert any("odds_api failed 3 times in a row" in note for note in report["notes"])
+    assert report["settings"]["odds_api_key"] == "set"
+    told = command(settings, "doctor").stdout
+    assert "nothing usable yet" in told
+    assert "left alone until" in " ".join(told.split())
