@@ -91,6 +91,7 @@ def generated() -> Facts:
             quote_line=line,
             quoted_at=kickoff[event] - before,
             price=np.maximum(price, 1.02),
+            quote_live=np.zeros(len(event), np.bool_),
         )
     ])  # fmt: skip
 

@@ -13,7 +13,7 @@ from betting_ai.domain.events import event_id, event_slug
 from betting_ai.domain.leagues import LEAGUES
 from betting_ai.domain.markets import Market
 from betting_ai.domain.sports import Ended
-from betting_ai.features.facts import MISSING, NEVER, STATS, Facts, Ints, merge
+from betting_ai.features.facts import MISSING, NEVER, OF_QUOTES, STATS, Facts, Ints, merge
 from betting_ai.ports.repositories import FactsQuery
 
 DAY = 86_400
@@ -31,6 +31,7 @@ class Quote:
     prices: tuple[float, ...]
     market: Market = Market.MATCH_RESULT
     line: float = 0.0
+    live: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ def facts_of(*matches: Match) -> Facts:
             price=np.array(
                 [(*q.prices, np.nan)[:3] for _, q in quotes], dtype=np.float64
             ).reshape(-1, 3),
+            quote_live=np.array([q.live for _, q in quotes], dtype=np.bool_),
         )
     ])  # fmt: skip
 
@@ -106,13 +108,8 @@ def known_at(facts: Facts, as_of: int) -> Facts:
         result_known_at=np.where(over, facts.result_known_at, NEVER),
         stats=np.where(over[:, None], facts.stats, MISSING),
         ending=np.where(over, facts.ending, Ended.FINISHED),
-        **{
-            name: getattr(facts, name)[facts.quoted_at <= as_of]
-            for name in (
-                "quote_event", "quote_book", "quote_market", "quote_line", "quoted_at", "price",
-            )
-        },
-    )  # fmt: skip
+        **{name: getattr(facts, name)[facts.quoted_at <= as_of] for name in OF_QUOTES},
+    )
 
 
 @dataclass(frozen=True)
@@ -142,10 +139,7 @@ class ArrayFacts:
 def closes_of_totals(facts: Facts) -> Facts:
     """The same with the totals' prices standing at kick-off too."""
     its = facts.quote_market == Market.TOTALS
-    columns = {
-        name: getattr(facts, name)[its]
-        for name in ("quote_event", "quote_book", "quote_market", "quote_line", "price")
-    }
+    columns = {name: getattr(facts, name)[its] for name in OF_QUOTES if name != "quoted_at"}
     at_close = {"quoted_at": facts.kickoff[columns["quote_event"]]}
     return merge([facts, replace(facts, **columns, **at_close)])
 

@@ -63,5 +63,6 @@ def generated_facts(events: int, *, seed: int = 0, season: int = 2024) -> Facts:
         quote_line=np.where(market == 0, 0.0, random.integers(-9, 20, quotes) / 4),
         quoted_at=kickoff[event] - random.integers(0, 3, quotes) * DAY,
         price=price,
+        quote_live=random.random(quotes) < 0.3,
     )
     return merge([drawn])

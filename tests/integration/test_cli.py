@@ -166,7 +166,9 @@ def test_a_folder_is_read_once_and_answers_the_same_again(
     assert rows(engine, "ingest_log") == 2
     again = betting_ai(*words)
     assert again.out == first.out
-    assert rows(engine, "ingest_log") == 2
+    with engine.connect() as connection:
+        log = connection.scalars(sa.text("SELECT status FROM ingest_log ORDER BY id")).all()
+    assert log == ["stored"] * 2 + ["unchanged"] * 2
     assert rows(engine, "slates") == 0  # a replay is no recommendation
 
     # Offline, the day can be asked about without the folder.
@@ -187,7 +189,7 @@ def test_a_folder_is_read_once_and_answers_the_same_again(
     report = betting_ai("doctor", "--json")
     assert report.code == 0
     assert report.answer["database"]["rows"]["events"] == 760
-    assert report.answer["database"]["payloads"] == {"stored": 2}
+    assert report.answer["database"]["payloads"] == {"stored": 2, "unchanged": 2}
     assert report.answer["database"]["totals"]["rows_read"] == 760
     assert report.answer["database"]["sources"][0]["source"] == "football_data"
     assert report.answer["problems"] == []

@@ -16,7 +16,7 @@ from betting_ai.adapters.feeds.football_data.parser import parse_season_file
 from betting_ai.adapters.sql.facts import SqlFactsRepository
 from betting_ai.adapters.sql.repositories import SqlIngestLog
 from betting_ai.errors import InvalidInputError, UnknownLeagueError
-from betting_ai.features.facts import MISSING, NEVER, Facts, merge
+from betting_ai.features.facts import MISSING, NEVER, OF_QUOTES, Facts, merge
 from betting_ai.ports.repositories import FactsQuery, IngestEntry, StoredCounts
 from conftest import FOOTBALL
 from integration.generated_facts import DAY, generated_facts
@@ -79,7 +79,7 @@ def rows(facts: Facts, events: np.ndarray, quotes: np.ndarray) -> Facts:
         "stats",
         "ending",
     )
-    per_quote = ("quote_book", "quote_market", "quote_line", "quoted_at", "price")
+    per_quote = set(OF_QUOTES) - {"quote_event"}
     return used_names_only(
         dataclasses.replace(
             facts,

@@ -15,6 +15,7 @@ from betting_ai.features.market import (
     consensus_before_kickoff,
     first_and_latest_quotes,
     heard_books,
+    judged_by,
     latest_quotes,
     market_view,
     per_event,
@@ -180,6 +181,57 @@ def test_the_guard_refuses_each_selection_by_itself() -> None:
 
 def test_without_average_and_maximum_the_guard_lets_all_pass() -> None:
     assert view(Quote("B365", DAY, HIGH)).takeable.all()
+
+
+def test_a_live_price_is_believed_for_an_hour_and_a_snapshot_for_a_hundred() -> None:
+    def heard(*quotes: Quote, at: int) -> list[str]:
+        facts = one(*quotes)
+        seen = market_view(facts, np.array([0]), np.array([at]), SPEC)
+        return [facts.books[code] for code in seen.quote_book]
+
+    fresh, old = Quote("B365", 2 * HOUR, A, live=True), Quote("WH", 100 * HOUR, A)
+    assert heard(fresh, old, at=START - HOUR) == ["B365", "WH"]
+    assert heard(fresh, old, at=START - HOUR + 1) == ["WH"]
+    # What a book said on Friday is no news once it has spoken live, even where that is stale too.
+    assert heard(fresh, Quote("B365", 9 * HOUR, A), at=START - HOUR + 1) == []
+
+
+def live(book: str, home: float) -> Quote:
+    return Quote(book, HOUR, (home, 3.4, 3.6), live=True)
+
+
+def test_without_summaries_a_live_price_is_held_against_the_other_books() -> None:
+    others = [live("BW", 2.0), live("VC", 2.1), live("WH", 2.2)]  # average 2.1, limit 2.415
+    for price, taken in ((2.41, True), (2.42, False), (2.21, True)):
+        seen = view(live("B365", price), *others)
+        assert seen.takeable[0].tolist() == [taken, True, True]
+        maximum, average = judged_by(seen)
+        assert np.isnan(maximum).all()
+        assert average[0] == pytest.approx([2.1, 3.4, 3.6])
+    assert view(live("B365", 2.6), *others[:2]).takeable.all()  # two others settle nothing
+
+
+def test_only_live_prices_judge_and_are_judged_by_the_others() -> None:
+    snapshots = [Quote(book, HOUR, (2.1, 3.4, 3.6)) for book in ("BW", "VC", "WH")]
+    assert view(live("B365", 2.6), *snapshots).takeable.all()
+    others = [live(book, 2.1) for book in ("BW", "VC", "WH")]
+    assert view(Quote("B365", HOUR, (2.6, 3.4, 3.6)), *others).takeable.all()
+
+
+def test_an_average_of_yesterday_does_not_judge_the_prices_of_now() -> None:
+    summaries = (Quote("AVG", DAY, (1.8, 3.4, 4.2)), Quote("MAX", DAY, (1.9, 3.5, 4.4)))
+    moved = [live(book, 2.3) for book in ("B365", "BW", "VC", "WH")]
+    seen = view(*summaries, *moved)
+    assert seen.takeable[seen.named].all()
+    alone = view(*summaries, *moved[:3])  # too few: the summaries hold
+    assert not alone.takeable[alone.named][:, 0].any()
+
+
+def test_an_exchange_is_compared_net_of_its_commission() -> None:
+    others = [live("B365", 2.0), live("BW", 2.0), live("VC", 2.0)]  # limit 2.3
+    seen = view(live("BFE", 2.35), *others)  # 2.2825 net
+    assert seen.takeable.all()
+    assert not view(live("BFE", 2.38), *others).takeable.all()
 
 
 CLOSE_A, CLOSE_B, CLOSE_C = (Quote(b, AT_CLOSE, p) for b, p in (("B365", A), ("BW", B), ("WH", C)))

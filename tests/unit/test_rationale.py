@@ -109,7 +109,7 @@ def test_what_speaks_for_a_pick_comes_before_what_speaks_against_it_largest_firs
     monkeypatch.setattr("betting_ai.usecases.rationale.MOST_REASONS", 99)
     seen = set()
     for pick in picks:
-        reasons = explain(assessment, pick, row_of(assessment, pick)).key_reasons
+        reasons = explain(assessment, pick, row_of(assessment, pick), AS_OF).key_reasons
         told = [
             (reason.startswith("Against it: "), float(reason.rsplit("(", 1)[1].split()[0]))
             for reason in reasons
@@ -136,8 +136,8 @@ def test_an_unknown_group_gets_no_sentence(
     lead = assessment.features.matrix[:, column("lead_hours")]
     pick = next(p for p in picks if not np.isnan(lead[row_of(assessment, p)]))
     event = row_of(assessment, pick)
-    told = explain(assessment, pick, event).key_reasons
-    less = explain(blank(assessment, event, *GROUPS[group]), pick, event).key_reasons
+    told = explain(assessment, pick, event, AS_OF).key_reasons
+    less = explain(blank(assessment, event, *GROUPS[group]), pick, event, AS_OF).key_reasons
     assert len(less) == len(told) - 1
     assert "nan" not in " ".join(less)
 
@@ -146,7 +146,7 @@ def test_where_no_group_carries_it_the_models_agree(
     assessment: Assessment, picks: tuple[Pick, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("betting_ai.usecases.rationale.LEAST_EFFECT", 1.0)
-    told = explain(assessment, picks[0], row_of(assessment, picks[0]))
+    told = explain(assessment, picks[0], row_of(assessment, picks[0]), AS_OF)
     members = picks[0].candidate.members.values()
     words = " ".join(told.key_reasons)
     assert len(told.key_reasons) <= 2

@@ -18,7 +18,7 @@ from betting_ai.domain.slate import Criteria, Reason, Slate, Stamp
 from betting_ai.domain.staking import ProposedBet, plan_stakes
 from betting_ai.domain.value import EvMap
 from betting_ai.errors import InvalidInputError, NoModelBeforeError, NothingToDoError
-from betting_ai.features.facts import Facts
+from betting_ai.features.facts import OF_QUOTES, Facts
 from betting_ai.models.manifest import MEMBERS
 from betting_ai.models.registry import Registry
 from betting_ai.ports.repositories import Prediction, Taken
@@ -377,8 +377,7 @@ def test_a_market_maximum_is_shown_only_on_request_and_labelled() -> None:
 
 
 def replace_quotes(facts: Facts, keep: np.ndarray) -> Facts:
-    names = ("quote_event", "quote_book", "quote_market", "quote_line", "quoted_at", "price")
-    return replace(facts, **{name: getattr(facts, name)[keep] for name in names})
+    return replace(facts, **{name: getattr(facts, name)[keep] for name in OF_QUOTES})
 
 
 def test_advice_is_to_wait_when_waiting_is_worth_more() -> None:

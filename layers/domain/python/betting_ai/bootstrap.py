@@ -11,13 +11,17 @@ from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 from sqlalchemy.engine import Engine
 
+from betting_ai.adapters.feeds.by_source import NormaliserBySource
+from betting_ai.adapters.feeds.cloudbet.normaliser import CloudbetNormaliser
 from betting_ai.adapters.feeds.contest_folder import ContestFolder, FolderFeeds, SportsNormaliser
 from betting_ai.adapters.feeds.football_data.folder import FolderContents, FolderFeed, SeasonFolder
+from betting_ai.adapters.feeds.memory import FeedMemory, FeedState
+from betting_ai.adapters.feeds.odds_api.normaliser import OddsApiNormaliser
 from betting_ai.adapters.feeds.resolver import TeamResolver, seed_aliases
 from betting_ai.adapters.feeds.sample import SampleFeed
 from betting_ai.adapters.local.model_store import FolderModelStore
@@ -50,6 +54,9 @@ from betting_ai.usecases.track_record import TrackRecord
 from betting_ai.usecases.verify_record import VerifyRecord
 
 Setting = TypeVar("Setting")
+
+_LIVE_FEEDS: Final = ("odds_api", "cloudbet")
+"""Feeds of prices as they are now, each with a key of its own."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +99,11 @@ class App:
     @property
     def ingest(self) -> IngestRaw:
         """Stores payloads as facts."""
-        resolver = TeamResolver(seed_aliases())
-        return IngestRaw(self.units, self.raw, SportsNormaliser(), resolver)
+        normaliser = NormaliserBySource(
+            {"odds_api": OddsApiNormaliser(), "cloudbet": CloudbetNormaliser()},
+            otherwise=SportsNormaliser(),
+        )
+        return IngestRaw(self.units, self.raw, normaliser, TeamResolver(seed_aliases()))
 
     @property
     def prepare_data(self) -> PrepareData:
@@ -340,6 +350,69 @@ class App:
         self._stack.callback(venue.close)
         return venue
 
+    @property
+    def live_feeds(self) -> tuple[str, ...]:
+        """Names of the live feeds that there is a key for."""
+        keys = (self.settings.odds_api_key, self.settings.cloudbet_key)
+        return tuple(name for name, key in zip(_LIVE_FEEDS, keys, strict=True) if key)
+
+    def live_feed(
+        self, name: str, progress: Callable[[int, int], None] | None = None, *, patient: bool = True
+    ) -> Feed:
+        """A live feed.
+
+        Args:
+            name: ``"odds_api"`` or ``"cloudbet"``.
+            progress: told after each answer how many are done, of how many.
+            patient: try again after a failure; else a question is asked once.
+
+        Raises:
+            InvalidInputError: there is no such feed, no key for it, or a setting of it is wrong.
+        """
+        from betting_ai.adapters.feeds.api import (  # noqa: PLC0415 - slow to import
+            ApiAddress,
+            ApiLimits,
+        )
+        from betting_ai.adapters.feeds.cloudbet.feed import CloudbetFeed  # noqa: PLC0415
+        from betting_ai.adapters.feeds.odds_api.feed import (  # noqa: PLC0415
+            OddsApiFeed,
+            OddsApiPlan,
+        )
+
+        settings = self.settings
+        limits = ApiLimits() if patient else ApiLimits(attempts=1, timeout=10.0)
+        if name == "odds_api" and settings.odds_api_key:
+            setting = "BETTING_AI_ODDS_API_KEY"
+            return OddsApiFeed(
+                ApiAddress("The Odds API", settings.odds_api_url, settings.odds_api_key, setting),
+                plan=OddsApiPlan(
+                    settings.odds_api_regions,
+                    settings.odds_api_markets,
+                    settings.odds_api_daily_budget,
+                    settings.odds_api_monthly_budget,
+                ),
+                notes=self.raw,
+                clock=self.clock,
+                limits=limits,
+                progress=progress,
+            )
+        if name == "cloudbet" and settings.cloudbet_key:
+            setting = "BETTING_AI_CLOUDBET_KEY"
+            return CloudbetFeed(
+                ApiAddress("Cloudbet", settings.cloudbet_url, settings.cloudbet_key, setting),
+                notes=self.raw,
+                clock=self.clock,
+                limits=limits,
+                progress=progress,
+            )
+        raise InvalidInputError(
+            f"{name} needs a key: set BETTING_AI_{name.upper()}_KEY (see docs/feeds.md)"
+        )
+
+    def feed_states(self) -> dict[str, FeedState]:
+        """What is remembered of each live feed: its quota, and how often it failed of late."""
+        return {name: FeedMemory(name, self.raw, self.clock).state() for name in _LIVE_FEEDS}
+
     def examine_database(self) -> tuple[str, DatabaseHealth | None]:
         """Where the database is, and how it is; None where there is none yet.
 
@@ -354,7 +427,7 @@ class App:
         else:
             where = "the one that DATABASE_URL names"
         with reach_database(self._url, self.settings.home) as engine:
-            return where, examine(engine)
+            return where, examine(engine, self.clock.now())
 
     def for_replay(self, clock: Clock) -> App:
         """The same over a database of its own, begun anew, with a paper venue that takes all.

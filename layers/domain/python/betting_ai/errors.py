@@ -64,6 +64,30 @@ class NotTabularError(FeedError):
     code = "not_tabular"
 
 
+class NotJsonError(FeedError):
+    """A payload is not the JSON document it should be."""
+
+    code = "not_json"
+
+
+class FeedKeyError(FeedError):
+    """A feed does not accept the key."""
+
+    code = "feed_key_refused"
+
+
+class FeedQuotaError(FeedError):
+    """The next question to a feed would cost more than is left of its quota or of the budget."""
+
+    code = "feed_quota"
+
+
+class FeedPausedError(FeedOfflineError):
+    """A feed failed again and again, and is left alone for a while."""
+
+    code = "feed_paused"
+
+
 class ObjectMissingError(DomainError):
     """Nothing is kept under this digest."""
 

@@ -104,8 +104,15 @@ def _address(text: str) -> str:
     return text
 
 
+def _blank_is_none(value: object) -> object:
+    """A variable that is set to nothing is not set."""
+    return None if value == "" else value
+
+
 Codes = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_codes)]
 Address = Annotated[str, AfterValidator(_address)]
+Key = Annotated[SecretStr | None, BeforeValidator(_blank_is_none)]
+Credits = Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator(_blank_is_none)]
 
 
 class Settings(BaseSettings):
@@ -116,6 +123,12 @@ class Settings(BaseSettings):
         database_url: PostgreSQL to use instead of the embedded one.
         models: folder of model artifacts.
         site_url: where the season files and fixtures are fetched from.
+        odds_api_url: of The Odds API.
+        odds_api_key: its key; without one it is not asked.
+        odds_api_regions: whose bookmakers it is asked for; each costs credits.
+        odds_api_markets: which of its markets it is asked for; each costs credits.
+        odds_api_daily_budget: most credits a UTC day; None for no limit beside the plan's.
+        odds_api_monthly_budget: most credits a month.
         leagues: league codes to fetch and to bet on.
         bookmakers: book codes the bettor can use; empty for every named book but exchanges.
         bankroll: in units or currency.
@@ -126,7 +139,7 @@ class Settings(BaseSettings):
         stake_key: names the account there.
         stake_secret: signs the calls to it.
         cloudbet_url: of Cloudbet's API.
-        cloudbet_key: its trading key.
+        cloudbet_key: its key, for prices and for bets; without one it is not asked.
         paper_delay: seconds from a paper bet to its decision.
         paper_drift: share by which the price moves against a paper bet.
         paper_rejects: share of paper bets that are refused for no reason.
@@ -152,6 +165,12 @@ class Settings(BaseSettings):
     )
     models: Path = Field(default_factory=shipped_models)
     site_url: str = "https://www.football-data.co.uk"
+    odds_api_url: str = "https://api.the-odds-api.com"
+    odds_api_key: Key = None
+    odds_api_regions: Codes = ("eu",)
+    odds_api_markets: Codes = ("h2h", "totals")
+    odds_api_daily_budget: Credits = None
+    odds_api_monthly_budget: Credits = None
     leagues: Annotated[Codes, AfterValidator(_leagues)] = SEASON_FILE_LEAGUES
     bookmakers: Annotated[Codes, AfterValidator(_bookmakers)] = ()
     bankroll: Decimal = Field(default=Decimal(1000), gt=0)
@@ -162,7 +181,7 @@ class Settings(BaseSettings):
     stake_key: SecretStr | None = None
     stake_secret: SecretStr | None = None
     cloudbet_url: str = "https://sports-api.cloudbet.com"
-    cloudbet_key: SecretStr | None = None
+    cloudbet_key: Key = None
     paper_delay: float = Field(default=5.0, ge=0, le=3600)
     paper_drift: Decimal = Field(default=Decimal("0.002"), ge=0, lt=1)
     paper_rejects: float = Field(default=0.02, ge=0, le=1)

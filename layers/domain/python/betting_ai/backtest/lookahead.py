@@ -20,16 +20,13 @@ import numpy as np
 
 from betting_ai.backtest.replay import SlateDay
 from betting_ai.domain.slate import Criteria
-from betting_ai.features.facts import NEVER, Facts, Ints, merge
+from betting_ai.features.facts import NEVER, OF_QUOTES, Facts, Ints, merge
 from betting_ai.models.registry import Registry
 from betting_ai.ports.repositories import FactsQuery, StoredCounts
 from betting_ai.usecases.assess_events import Window, assess
 from betting_ai.usecases.select_top3 import SelectTop3Command, choose
 
 LOOSE: Final = Criteria("none", 0.0, 0.0, 1.0)
-_QUOTES: Final = (
-    "quote_event", "quote_book", "quote_market", "quote_line", "quoted_at", "price",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -156,7 +153,7 @@ def _other_prices(facts: Facts, as_of: int, random: np.random.Generator) -> Fact
     price = np.where((later & (fate == 1))[:, None], facts.price * 1.3, facts.price)
     price = np.where((later & (fate == 2))[:, None], np.minimum(50.0, 10 * price), price)
     quoted_at = np.where(later & (fate == 2), as_of + 1, facts.quoted_at)
-    columns = {name: getattr(facts, name) for name in _QUOTES}
+    columns = {name: getattr(facts, name) for name in OF_QUOTES}
     columns |= {"price": np.round(price, 4), "quoted_at": quoted_at}
     kept = ~(later & (fate == 0))
     return merge([replace(facts, **{name: column[kept] for name, column in columns.items()})])

@@ -219,7 +219,9 @@ def part(whole: Assessment, start: int, stop: int) -> Assessment:
     view = whole.features.market
     first, last = np.searchsorted(view.quote_event, [start, stop]).tolist()
     events, quotes = slice(start, stop), slice(first, last)
-    of_quotes = ("quote_book", "quoted_at", "gross", "net", "fair", "named", "heard", "takeable")
+    of_quotes = (
+        "quote_book", "quoted_at", "live", "gross", "net", "fair", "named", "heard", "takeable",
+    )  # fmt: skip
     of_events = ("rows", "consensus", "newest", "dispersion", "books", "maximum", "average")
     market = replace(
         view,

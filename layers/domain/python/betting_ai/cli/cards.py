@@ -156,7 +156,9 @@ def _card(pick: Pick, slate: Slate) -> RenderableType:
     facts.add_row("Event", Text(c.event_id, style="dim"))
     facts.add_row("Kick-off", f"{_when(c.kickoff)}, in {_span(c.kickoff - slate.as_of)}")
     facts.add_row("Price", _price(pick))
-    facts.add_row("Elsewhere", f"{_others(pick)} (seen {_when(c.prices_as_of)})")
+    facts.add_row("Elsewhere", _others(pick))
+    if ages := _ages(pick):
+        facts.add_row("Ages", ages)
     facts.add_row("Stake", Text.assemble((f"{pick.stake}", "bold"), f" of {slate.bankroll} units"))
     facts.add_row(
         "Value",
@@ -195,14 +197,30 @@ def _price(pick: Pick) -> Text:
 
 
 def _others(pick: Pick) -> str:
-    """The other books' prices, best first, and how old they all are."""
+    """The other books' prices, best first, with their ages where these are not all the same."""
     prices = pick.rationale.value_analysis.get("prices", {})
+    alike = len({quote.get("as_of") for quote in prices.values()}) <= 1
     others = [
         f"{book(code).name} {quote['odds']:.2f}"
+        + ("" if alike else f" ({_span(timedelta(minutes=quote['age_minutes']))} old)")
         for code, quote in prices.items()
         if code != pick.candidate.bookmaker
     ]
-    return ", ".join(others) or "none"
+    seen = f" (seen {_when(pick.candidate.prices_as_of)})" if alike else ""
+    return (", ".join(others) or "none") + seen
+
+
+def _ages(pick: Pick) -> str:
+    """How old the price and the teams' newest results were when the question was asked."""
+    told = pick.rationale.value_analysis
+    quote = told.get("prices", {}).get(pick.candidate.bookmaker)
+    ages = {"price": quote} if quote and "age_minutes" in quote else {}
+    results = told.get("newest_results", {})
+    ages |= {f"last result of {team}": result for team, result in results.items()}
+    return ", ".join(
+        f"{what} {_span(timedelta(minutes=age['age_minutes'])) if age else 'before the season'}"
+        for what, age in ages.items()
+    )
 
 
 _TIMING: Final = {

@@ -19,7 +19,7 @@ from betting_ai.ports.repositories import FactsQuery
 from betting_ai.settings import Settings
 from betting_ai.usecases.assess_events import Window, window_rows
 from betting_ai.usecases.fetch_feeds import FetchFeeds
-from betting_ai.usecases.ingest_raw import STORED
+from betting_ai.usecases.ingest_raw import REFUSED, IngestCommand
 from betting_ai.usecases.prepare_data import PrepareDataCommand
 from betting_ai.usecases.select_top3 import SNAPSHOT_AGE
 
@@ -109,7 +109,8 @@ class _Source:
         day = self.window.as_of.date()
         if day < first:
             raise InvalidInputError(f"{day} is before the data: {covered}")
-        coming = self._coming_in(path) if self.live else ()
+        prices, told = self._live_prices()
+        coming = (*self._coming_in(path), *prices) if self.live else ()
         present = self.app.leagues_in(path, self.window.leagues)
         window = self.window if coming else replace(self.window, leagues=present)
         if day > last and not coming:
@@ -120,27 +121,31 @@ class _Source:
             command = PrepareDataCommand(self.app.folder(path).fetch, window, coming)
             self._prepare(self.app, command, tally)
         source = f"{_FOLDERS[sport.code]} folder"
-        return Day(self.app, self._now(window), (source,), self.live)
+        return Day(self.app, self._now(window), (source, *told), self.live)
 
     def best(self) -> Day:
         """From the site; offline, from what there is."""
         football = sport_of(self.window.leagues) == FOOTBALL
+        prices, told = self._live_prices() if football else ((), ())
         trouble = "the site has football only"
         try:
             if football:
-                return self._site()
+                return self._site(prices, told)
         except FeedOfflineError:
             trouble = "the site cannot be reached"
         except FeedError as error:
             trouble = f"the site cannot be used ({error})"
+        if prices:
+            self.app.ingest(IngestCommand(prices))
+        window = self._now(self.window) if prices else self.window
         with self.app.units() as unit:
-            facts = unit.facts.load(self._about_now())
+            facts = unit.facts.load(self._about(window))
             seasons = {season for _, season in unit.facts.seasons(self.app.clock.now().date())}
-            latest = [e for e in unit.ingest_log.recent(100) if e.status == STORED]
-        if len(window_rows(facts, self.window)):
+            latest = [e for e in unit.ingest_log.recent(100) if e.status != REFUSED]
+        if len(window_rows(facts, window)):
             read = f"{latest[0].received_at:%Y-%m-%d %H:%M} UTC" if latest else "long ago"
             self.voice.note(f"{trouble}; showing what is in the database, read {read}")
-            return Day(self.app, self.window, (f"database, read {read}",))
+            return Day(self.app, window, (f"database, read {read}", *told))
         asked = self.window.as_of.date()
         sampled = not seasons and SAMPLE_DAYS[0] <= asked <= SAMPLE_DAYS[1]
         if not (football and (self.live or sampled)):
@@ -151,15 +156,38 @@ class _Source:
             )
         return self._sample(seasons)
 
-    def _site(self) -> Day:
+    def _live_prices(self) -> tuple[tuple[Payload, ...], tuple[str, ...]]:
+        """Prices of now from every live feed that there is a key for, and the feeds' names.
+
+        A live feed that fails is left out with a word: the other prices are still there.
+        """
+        payloads: list[Payload] = []
+        answered = []
+        until = self.window.as_of + timedelta(hours=self.window.hours)
+        request = FeedRequest(self.window.leagues or None, fixtures=True, until=until)
+        for name in self.app.live_feeds if self.live else ():
+            with Tally(quiet=self.voice.quiet) as tally:
+                try:
+                    feed = self.app.live_feed(name, tally.fetched, patient=False)
+                    fetched = FetchFeeds(feed, self.app.raw)(request)
+                except (FeedError, NothingToDoError) as error:
+                    self.voice.warn(f"without {name}: {error}")
+                    continue
+            for line in fetched.failed:
+                self.voice.warn(f"{name}: {line}")
+            payloads += fetched.payloads
+            answered.append(name)
+        return tuple(payloads), tuple(answered)
+
+    def _site(self, prices: tuple[Payload, ...], told: tuple[str, ...]) -> Day:
         """Ask for one file first: offline, that is all that is lost."""
         quick = FetchFeeds(self.app.site(patient=False), self.app.raw)
         answer = quick(FeedRequest(fixtures=True))
-        coming = answer.payloads if self.live else ()
+        coming = (*answer.payloads, *prices) if self.live else ()
         with Tally(quiet=self.voice.quiet) as tally:
             fetch = FetchFeeds(self.app.site(tally.fetched), self.app.raw)
             self._prepare(self.app, PrepareDataCommand(fetch, self.window, coming), tally)
-        return Day(self.app, self._now(self.window), (self.app.site_name,), self.live)
+        return Day(self.app, self._now(self.window), (self.app.site_name, *told), self.live)
 
     def _sample(self, seasons: Collection[int]) -> Day:
         """Real matches of another year, in a database of their own."""
@@ -195,13 +223,13 @@ class _Source:
             return ()
         return tuple(p for p in found if p.snapshot_at is None or p.snapshot_at > oldest)
 
-    def _about_now(self) -> FactsQuery:
-        """What the window can hold."""
-        start = self.window.as_of
+    def _about(self, window: Window) -> FactsQuery:
+        """What a window can hold."""
+        start = window.as_of
         return FactsQuery(
             start,
             since=(start - timedelta(days=1)).date(),
-            kickoff_before=start + timedelta(hours=self.window.hours),
+            kickoff_before=start + timedelta(hours=window.hours),
         )
 
 

@@ -41,15 +41,17 @@ def _examine(app: App) -> dict[str, Any]:
     problems: list[str] = []
     database = _database(app, problems)
     models = _models(app, problems)
+    feeds = _feeds(app)
     free = shutil.disk_usage(_existing(app.settings.home)).free
     if free < _LITTLE_SPACE:
         problems.append(f"only {free / 1e9:.1f} GB are free where {app.settings.home} is")
     return {
         "ok": not problems,
         "problems": problems,
-        "notes": _notes(database, app.clock.now()),
+        "notes": [*_notes(database, app.clock.now()), *_feed_notes(feeds)],
         "settings": _settings(app),
         "alerts": _alerts(app, problems),
+        "feeds": feeds,
         "database": database,
         "models": models,
         "last_backtest": _frequency(app, problems),
@@ -76,8 +78,25 @@ def _database(app: App, problems: list[str]) -> dict[str, Any]:
     now = app.clock.now()
     found = asdict(health)
     for source in found["sources"]:
-        source["age_hours"] = round((now - source["received_at"]).total_seconds() / 3600, 1)
+        came = source["received_at"]
+        age = None if came is None else round((now - came).total_seconds() / 3600, 1)
+        source["age_hours"] = age
     return {"location": where, "exists": True, **found}
+
+
+def _feeds(app: App) -> dict[str, Any]:
+    """The live feeds as they were left; those without a key are only said to be off."""
+    states = app.feed_states()
+    return {name: {"on": name in app.live_feeds} | asdict(s) for name, s in states.items()}
+
+
+def _feed_notes(feeds: Mapping[str, Any]) -> list[str]:
+    """Live feeds that are on and do not answer."""
+    return [
+        f"{name} failed {max(feed['failures'], 1)} times in a row: {feed['error']}"
+        for name, feed in feeds.items()
+        if feed["on"] and feed["error"]
+    ]
 
 
 def _models(app: App, problems: list[str]) -> list[dict[str, Any]]:
@@ -131,13 +150,16 @@ def _frequency(app: App, problems: list[str]) -> dict[str, Any] | None:
 
 
 def _settings(app: App) -> dict[str, Any]:
-    """As they are in effect; an address with a password is only said to be there."""
+    """As they are in effect; an address with a password and a key are only said to be there."""
     settings = app.settings
     database = "DATABASE_URL" if settings.database_url else "embedded"
     elsewhere = {"database_url"} | {
         name for name in type(settings).model_fields if name.startswith(("alerts", "smtp_"))
     }
-    return settings.model_dump(mode="json", exclude=elsewhere) | {"database": database}
+    keys = {name for name in type(settings).model_fields if name.endswith(("_key", "_secret"))}
+    shown = settings.model_dump(mode="json", exclude=elsewhere | keys)
+    told = {name: "set" if getattr(settings, name) else "not set" for name in sorted(keys)}
+    return shown | told | {"database": database}
 
 
 def _alerts(app: App, problems: list[str]) -> dict[str, Any]:
@@ -191,9 +213,7 @@ def _lines(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         lines.append(("schema", f"{database['revision'] or 'none yet'}, {state}, {size}"))
         lines.append(("rows", _counts(database["rows"])))
         lines.append(("last kick-off", _words(database["last_kickoff"])))
-        for source in database["sources"]:
-            age = f"{source['age_hours']:,.1f} h old, {source['payloads']:,} payloads"
-            lines.append((f"source {source['source']}", age))
+        lines += [(f"source {s['source']}", _source(s)) for s in database["sources"]]
         lines.append(("payloads", _counts(database["payloads"])))
         lines.append(("read in all", _counts(database["totals"])))
         for name, reasons in database["reasons"].items():
@@ -205,6 +225,7 @@ def _lines(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         if database["doubted"]:
             waiting += f", such as {', '.join(database['doubted'])}"
         lines.append(("waits for review", waiting))
+    lines += [(f"feed {name}", _feed(feed)) for name, feed in report["feeds"].items()]
     for model in report["models"]:
         state = "in order" if model["ok"] else "broken"
         through = f"trained through {model.get('trained_through', 'an unknown day')}"
@@ -216,6 +237,32 @@ def _lines(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         lines.append(("last backtest", report["last_backtest"]["told"]))
     lines.append(("free disk", f"{report['disk_free_bytes'] / 1e9:,.1f} GB"))
     return lines
+
+
+def _source(source: Mapping[str, Any]) -> str:
+    """How old a feed's newest usable payload is, and what became of all of them."""
+    age = source["age_hours"]
+    told = "nothing usable yet" if age is None else f"{age:,.1f} h old"
+    counts = _counts({name: source[name] for name in ("stored", "unchanged", "refused")})
+    return f"{told}; payloads: {counts}; refused in 24 h: {source['refused_lately']}"
+
+
+def _feed(feed: Mapping[str, Any]) -> str:
+    """A live feed's key, quota and health."""
+    told = ["on" if feed["on"] else "off, no key"]
+    if feed["remaining"] is not None:
+        told.append(f"{feed['remaining']:,} credits left, as told {feed['told_at']}")
+    if feed["spent_this_month"]:
+        told.append(
+            f"spent {feed['spent_today']:,} today and {feed['spent_this_month']:,} this month"
+        )
+    if feed["succeeded_at"]:
+        told.append(f"last answered {feed['succeeded_at']}")
+    if feed["error"]:
+        told.append(f"failed {max(feed['failures'], 1)} times in a row, last {feed['failed_at']}")
+    if feed["paused_until"]:
+        told.append(f"left alone until {feed['paused_until']}")
+    return "; ".join(told)
 
 
 def _counts(counts: Mapping[str, float]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 from betting_ai.cli.context import Json, Voice, current_settings, league_codes
 from betting_ai.domain.leagues import SEASON_FILE_LEAGUES
 from betting_ai.domain.sports import FOOTBALL, leagues_of
+from betting_ai.errors import InvalidInputError
 
 _Seasons = Annotated[
     str | None, typer.Option("--seasons", help="Such as 2324,2425; all of the folder by default.")
@@ -55,7 +57,18 @@ def ingest(
     show(fetched, result, as_json=as_json)
 
 
+class Source(StrEnum):
+    """Feeds that can be asked by name."""
+
+    FOOTBALL_DATA = "football_data"
+    ODDS_API = "odds_api"
+    CLOUDBET = "cloudbet"
+
+
 def fetch(
+    source: Annotated[
+        Source, typer.Option("--source", help="Which feed; the live ones need a key.")
+    ] = Source.FOOTBALL_DATA,
     seasons: Annotated[
         str | None, typer.Option("--seasons", help="Such as 2425,2526; the last two by default.")
     ] = None,
@@ -64,9 +77,12 @@ def fetch(
     fixtures: Annotated[
         bool, typer.Option("--fixtures/--no-fixtures", help="Coming matches too.")
     ] = True,
+    results: Annotated[
+        bool, typer.Option("--results", help="The latest scores too, where they are apart.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Fetch from the site what changed, and read it into the database."""
+    """Fetch from the site what changed, or from a live feed what is, and read it."""
     from betting_ai.adapters.feeds.football_data.seasons import season_of
     from betting_ai.bootstrap import build
     from betting_ai.cli.ingest_view import Tally, show
@@ -74,6 +90,10 @@ def fetch(
     from betting_ai.usecases.fetch_feeds import FetchFeeds
     from betting_ai.usecases.ingest_raw import IngestCommand
 
+    if source is not Source.FOOTBALL_DATA and (seasons or extra):
+        raise InvalidInputError(
+            f"{source.value} has prices of now: leave --seasons and --extra out"
+        )
     settings = current_settings()
     extra_leagues = tuple(code for code in leagues_of(FOOTBALL) if code not in SEASON_FILE_LEAGUES)
     with build(settings) as app, Tally(quiet=Voice(as_json=as_json).quiet) as tally:
@@ -83,8 +103,13 @@ def fetch(
             seasons=_years(seasons) or (now - 1, now),
             fixtures=fixtures,
             extra=extra,
+            results=results,
         )
-        fetched = FetchFeeds(app.site(tally.fetched), app.raw)(request)
+        if source is Source.FOOTBALL_DATA:
+            feed = app.site(tally.fetched)
+        else:
+            feed = app.live_feed(source.value, tally.fetched)
+        fetched = FetchFeeds(feed, app.raw)(request)
         result = app.ingest(IngestCommand(fetched.payloads), tally.ingested)
     show(fetched, result, as_json=as_json)
 

@@ -116,5 +116,8 @@ MARKET_MAXIMUM: Final = "MAX"
 MARKET_AVERAGE: Final = "AVG"
 """The book code of a market-average column: one source of the consensus, never a price to take."""
 
-EXCHANGE_COMMISSION: Final[dict[str, float]] = {"BFE": 0.05}
-"""Commission on net winnings of the exchanges, by book code; their prices are stored gross."""
+EXCHANGE_COMMISSION: Final[dict[str, float]] = {"BFE": 0.05, "MBK": 0.04, "SMK": 0.02}
+"""Commission on net winnings of the exchanges, by book code; their prices are stored gross.
+
+Each is the highest of the exchange's usual rates: a discount makes a price better, never worse.
+"""

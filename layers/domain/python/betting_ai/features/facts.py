@@ -69,6 +69,8 @@ class Facts:
         price: (m, 3) decimal odds rounded to 4 places; NaN in the third column of a two-way market.
         ending: (n,) an `Ended`, of events whose result is known; one that was not finished has
             `MISSING` counts. Sources that know of finished events only need not say so.
+        quote_live: (m,) the price is of a live feed, which tells within minutes when it changes;
+            else of a snapshot (season files, fixtures files), which is believed for much longer.
     """
 
     leagues: tuple[str, ...]
@@ -91,11 +93,14 @@ class Facts:
     quoted_at: Ints
     price: Floats
     ending: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    quote_live: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
 
     def __post_init__(self) -> None:
         if not len(self.ending):
             finished = np.full(len(self), Ended.FINISHED, dtype=np.int64)
             object.__setattr__(self, "ending", finished)
+        if not len(self.quote_live):
+            object.__setattr__(self, "quote_live", np.zeros(len(self.quote_event), dtype=np.bool_))
 
     def __len__(self) -> int:
         return len(self.event_id)
@@ -139,14 +144,15 @@ class Facts:
         for f in fields(self):
             values = getattr(self, f.name)
             if isinstance(values, np.ndarray):
-                columns[f.name] = values[quotes if f.name in _OF_QUOTES else keep]
+                columns[f.name] = values[quotes if f.name in OF_QUOTES else keep]
         columns["quote_event"] = (np.cumsum(keep) - 1)[columns["quote_event"]]
         return replace(self, **columns)
 
 
-_OF_QUOTES: Final = frozenset(
-    {"quote_event", "quote_book", "quote_market", "quote_line", "quoted_at", "price"}
-)
+OF_QUOTES: Final = (
+    "quote_event", "quote_book", "quote_market", "quote_line", "quoted_at", "price", "quote_live",
+)  # fmt: skip
+"""The columns of `Facts` that have a row per quote; the other arrays have one per event."""
 
 
 def merge(parts: Sequence[Facts]) -> Facts:
@@ -216,6 +222,7 @@ def merge(parts: Sequence[Facts]) -> Facts:
         quoted_at=quoted_at[quotes],
         price=_concat([part.price for part in parts], np.float64, (0, 3))[quotes],
         ending=_concat([part.ending for part in parts], np.int64)[rows],
+        quote_live=_concat([part.quote_live for part in parts], np.bool_)[quotes],
     )
 
 

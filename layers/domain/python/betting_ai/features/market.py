@@ -40,6 +40,12 @@ FEWEST_CLOSING_BOOKS: Final = 3
 OLDEST_PRICE: Final = 100 * 3_600
 """Seconds after which a price of a snapshot feed says nothing of the market any more."""
 
+OLDEST_LIVE_PRICE: Final = 3_600
+"""The same for a live feed, which would have told of a change."""
+
+FEWEST_OTHERS: Final = 3
+"""How many other books' live prices it takes to tell a good price from a mistyped one."""
+
 
 @dataclass(frozen=True, eq=False)
 class MarketView:
@@ -58,6 +64,7 @@ class MarketView:
         quote_event: (k,) row of the view.
         quote_book: (k,) index into the facts' books.
         quoted_at: (k,) seconds since the epoch.
+        live: (k,) the price is of a live feed.
         gross: (k, s) decimal odds as quoted.
         net: (k, s) decimal odds after commission.
         fair: (k, s) each quote's own fair probabilities.
@@ -77,6 +84,7 @@ class MarketView:
     quote_event: Ints
     quote_book: Ints
     quoted_at: Ints
+    live: Bools
     gross: Floats
     net: Floats
     fair: Floats
@@ -96,7 +104,7 @@ def latest_quotes(facts: Facts, kind: Market, cutoff: Ints) -> Ints:
         kind: of market, every line of it.
         cutoff: (n events,) seconds since the epoch; a price stamped exactly then counts. Closing
             prices never do: a price must stand before kick-off. Nor do those older than
-            `OLDEST_PRICE`.
+            `oldest` allows, even where the same book has an older one that is believed longer.
     """
     return first_and_latest_quotes(facts, kind, cutoff)[1]
 
@@ -107,8 +115,14 @@ def first_and_latest_quotes(facts: Facts, kind: Market, cutoff: Ints) -> tuple[I
     rows = np.flatnonzero((facts.quote_market == kind) & (facts.quoted_at <= limit))
     last = _last_of_run(facts, rows)
     first, latest = rows[np.roll(last, 1)], rows[last]
-    fresh = facts.quoted_at[latest] >= limit[latest] - OLDEST_PRICE
+    fresh = facts.quoted_at[latest] >= limit[latest] - oldest(facts.quote_live[latest])
     return (first, latest) if fresh.all() else (first[fresh], latest[fresh])
+
+
+def oldest(live: Bools) -> Ints:
+    """Seconds that each of some prices is believed for, by whether a live feed gave it."""
+    ages: Ints = np.where(live, OLDEST_LIVE_PRICE, OLDEST_PRICE)
+    return ages
 
 
 def _last_of_run(facts: Facts, rows: Ints) -> Bools:
@@ -296,6 +310,11 @@ def market_view(
     average = _scatter(gross, event, role == _AVERAGE, count)
     usable = ~np.isnan(fair[:, 0])
     limit = highest_takeable(maximum, average).take(event, axis=0)
+    live = facts.quote_live[quotes]
+    if live.any():
+        others = _average_of_others(net, event, live & named & usable, count)
+        by_others = ~np.isnan(others)
+        limit[by_others] = highest_takeable(np.nan, others[by_others])
     takeable = (named & usable)[:, None] & (net <= limit)
     stamps = np.where(usable, facts.quoted_at[quotes], -1)
     heard = (role == _NAMED) & usable
@@ -312,6 +331,7 @@ def market_view(
         quote_event=event,
         quote_book=book,
         quoted_at=facts.quoted_at[quotes],
+        live=live,
         gross=gross,
         net=net,
         fair=fair,
@@ -319,6 +339,32 @@ def market_view(
         heard=heard,
         takeable=takeable,
     )
+
+
+def judged_by(view: MarketView) -> tuple[Floats, Floats]:
+    """The maximum and the average that each quote of a view is held against.
+
+    Those that the feed gives. A live price is held against the average of the other books' live
+    ones where there are at least `FEWEST_OTHERS`: what a snapshot says is older than it. Their
+    maximum says nothing, because the best price anywhere is above that of all others.
+
+    Returns:
+        (k, s) maximum and (k, s) average, NaN where there is none.
+    """
+    speaks = view.live & view.named & ~np.isnan(view.fair[:, 0])
+    others = _average_of_others(view.net, view.quote_event, speaks, len(view))
+    by_others = ~np.isnan(others)
+    maximum = np.where(by_others, np.nan, view.maximum[view.quote_event])
+    return maximum, np.where(by_others, others, view.average[view.quote_event])
+
+
+def _average_of_others(net: Floats, event: Ints, speaks: Bools, count: int) -> Floats:
+    """(k, s) average price of an event's other quotes, for those that speak; NaN with too few."""
+    total = per_event(np.add, np.where(speaks[:, None], net, 0.0), event, count, 0.0)
+    others = np.bincount(event[speaks], minlength=count)[event] - 1
+    mean = (total.take(event, axis=0) - net) / np.maximum(others, 1)[:, None]
+    enough: Floats = np.where((speaks & (others >= FEWEST_OTHERS))[:, None], mean, np.nan)
+    return enough
 
 
 def per_event(

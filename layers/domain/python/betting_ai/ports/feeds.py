@@ -18,6 +18,13 @@ class PayloadKind(StrEnum):
     SEASON = "season"  # one division, one season: prices before and at kick-off, results
     FIXTURES = "fixtures"  # coming matches with current prices
     EXTRA = "extra"  # one country or league, all seasons: one snapshot of prices and results
+    ODDS = "odds"  # coming matches with prices as they are now
+    SCORES = "scores"  # matches of the last days with their scores
+
+    @property
+    def live(self) -> bool:
+        """Whether it tells of now, unlike a file that tells of the past."""
+        return self in (PayloadKind.FIXTURES, PayloadKind.ODDS, PayloadKind.SCORES)
 
 
 @dataclass(frozen=True)
@@ -92,12 +99,16 @@ class FeedRequest:
         seasons: years in which seasons began; None for all that the feed has.
         fixtures: also the coming matches.
         extra: also the countries' all-season files.
+        results: also the latest scores, from feeds that tell them apart from prices.
+        until: only matches that kick off before this instant, from feeds that can choose.
     """
 
     leagues: tuple[str, ...] | None = None
     seasons: tuple[int, ...] | None = None
     fixtures: bool = False
     extra: bool = False
+    results: bool = False
+    until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -190,6 +201,6 @@ class Normaliser(Protocol):
         """The payload's facts; rows with a name that ``resolve`` doubts are refused and counted.
 
         Raises:
-            NotTabularError: the bytes are not the table they should be.
+            FeedError: the bytes are not what they should be.
         """
         ...

@@ -44,6 +44,7 @@ class StoredCounts:
         prices: new price points.
         known: rows that were there already, equal.
         conflicting: rows that were there already with another value; the first stays.
+        moved: kick-offs that a feed of coming matches told anew before they were due.
     """
 
     events: int = 0
@@ -51,6 +52,7 @@ class StoredCounts:
     prices: int = 0
     known: int = 0
     conflicting: int = 0
+    moved: int = 0
 
 
 class FactsRepository(Protocol):
@@ -59,7 +61,11 @@ class FactsRepository(Protocol):
     def store(
         self, facts: Facts, *, source: str, received_at: datetime, reconstructed: bool
     ) -> StoredCounts:
-        """Add what is new, in bulk; storing the same facts again changes nothing."""
+        """Add what is new, in bulk; storing the same facts again changes nothing.
+
+        Of a result that is there already, counts that are missing are added. A kick-off that is not
+        reconstructed replaces one that was not yet due.
+        """
         ...
 
     def load(self, query: FactsQuery) -> Facts:
@@ -90,6 +96,42 @@ class Taken:
     kickoff: datetime
     stake: Decimal
     bet: bool = False
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """Two teams that meet on a day.
+
+    Attributes:
+        league: league code.
+        home: key of the home team, ``"ENG:Arsenal"``.
+        away: key of the away team.
+        day: days since the epoch of the match's own date.
+        kickoff: seconds since the epoch, as planned.
+    """
+
+    league: str
+    home: str
+    away: str
+    day: int
+    kickoff: int
+
+
+class MeetingRepository(Protocol):
+    """Who meets when, whichever source told of it."""
+
+    def between(
+        self, leagues: Sequence[str], first: int, last: int, besides: str | None = None
+    ) -> list[Meeting]:
+        """The meetings of some leagues from one day to another.
+
+        Args:
+            leagues: league codes.
+            first: days since the epoch.
+            last: the same, included.
+            besides: leave out what this source was the first to tell.
+        """
+        ...
 
 
 class SlateRepository(Protocol):

@@ -11,6 +11,7 @@ from betting_ai.ports.record import RecordRepository
 from betting_ai.ports.repositories import (
     FactsRepository,
     IngestLog,
+    MeetingRepository,
     ModelRecord,
     ReviewQueue,
     SlateRepository,
@@ -23,6 +24,9 @@ class UnitOfWork(Protocol):
 
     @property
     def facts(self) -> FactsRepository: ...  # noqa: D102
+
+    @property
+    def meetings(self) -> MeetingRepository: ...  # noqa: D102
 
     @property
     def teams(self) -> TeamRepository: ...  # noqa: D102

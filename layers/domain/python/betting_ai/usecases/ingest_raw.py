@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -10,7 +11,9 @@ from typing import Final
 
 from betting_ai.domain.leagues import LEAGUES
 from betting_ai.errors import FeedError
+from betting_ai.features.facts import Facts
 from betting_ai.ports.feeds import (
+    CleaningReport,
     KnownTeams,
     NameMatch,
     Normaliser,
@@ -22,10 +25,14 @@ from betting_ai.ports.feeds import (
 from betting_ai.ports.object_store import RawStore
 from betting_ai.ports.repositories import FactsQuery, IngestEntry, ReviewItem, StoredCounts
 from betting_ai.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from betting_ai.usecases.identity import MOST_DAYS_APART, Identified, identify
 
 STORED: Final = "stored"
 UNCHANGED: Final = "unchanged"
 REFUSED: Final = "refused"
+
+_TOLD_ANEW: Final = (PayloadKind.ODDS, PayloadKind.SCORES)
+"""Kinds that tell of the same match again and again while its kick-off may move."""
 
 _PLAYS_NOW: Final = timedelta(days=400)  # a season and its summer
 
@@ -68,8 +75,8 @@ class IngestResult:
 class IngestRaw:
     """Stores the raw bytes, reads them, names the teams and stores the facts.
 
-    The same bytes again change nothing. A payload that cannot be read leaves an entry in the log
-    and nothing else.
+    The same bytes again change nothing but the log. A payload that cannot be read leaves an entry
+    in the log and nothing else.
     """
 
     units: UnitOfWorkFactory
@@ -102,6 +109,8 @@ class IngestRaw:
         with self.units() as unit:
             seen = unit.ingest_log.seen(payload.source, payload.name, entry.sha256)
             if seen and not again:
+                unit.ingest_log.add(entry)
+                unit.commit()
                 return entry, []
             kept_before = self.raw.holds(entry.sha256)
             self.raw.put(payload.content)
@@ -123,16 +132,17 @@ class IngestRaw:
         for doubt in names.doubts:
             unit.review.add(doubt)
         began = perf_counter()
-        live = payload.kind is PayloadKind.FIXTURES and payload.snapshot_at is None
-        stored = StoredCounts()
+        live = payload.kind.live and payload.snapshot_at is None
+        stored, report = StoredCounts(), parsed.report
         if len(parsed.facts):
+            same = _identified(parsed.facts, payload, unit)
+            report = _with(report, same)
             stored = unit.facts.store(
-                parsed.facts,
+                same.facts,
                 source=payload.source,
                 received_at=payload.received_at,
                 reconstructed=not live,
             )
-        report = parsed.report
         entry = replace(
             entry,
             status=STORED,
@@ -150,6 +160,34 @@ class IngestRaw:
             },
         )
         return entry, names.doubts
+
+
+def _identified(facts: Facts, payload: Payload, unit: UnitOfWork) -> Identified:
+    """The payload's events under the names they are known by.
+
+    A site's own files are taken at their word among themselves.
+    """
+    known = unit.meetings.between(
+        facts.leagues,
+        int(facts.day.min()) - MOST_DAYS_APART,
+        int(facts.day.max()) + MOST_DAYS_APART,
+        besides=None if payload.kind in _TOLD_ANEW else payload.source,
+    )
+    return identify(facts, known, due=int(payload.received_at.timestamp()))
+
+
+def _with(report: CleaningReport, same: Identified) -> CleaningReport:
+    """The account of a payload with what became of its events' days."""
+    repaired, refused = Counter(report.rows_repaired), Counter(report.rows_refused)
+    repaired["other_day"] += same.moved
+    refused["event_ambiguous"] += same.ambiguous
+    return replace(
+        report,
+        rows_kept=report.rows_kept - same.ambiguous,
+        rows_repaired=dict(+repaired),
+        rows_refused=dict(+refused),
+        quotes_kept=same.facts.quotes,
+    )
 
 
 class _Names:

@@ -29,13 +29,14 @@ LEAST_EFFECT: Final = 0.0005
 """A group that moves the probability by less than a twentieth of a point is not a reason."""
 
 
-def explain(assessment: Assessment, pick: Pick, event: int) -> Rationale:
+def explain(assessment: Assessment, pick: Pick, event: int, as_of: datetime) -> Rationale:
     """Summary, key reasons and the arithmetic of a pick.
 
     Args:
         assessment: where it comes from.
         pick: without its rationale.
         event: its row in the assessment.
+        as_of: when it was asked; ages are counted up to then.
     """
     candidate = pick.candidate
     effects = group_effects(assessment, event, candidate.market.outcomes.index(candidate.outcome))
@@ -54,7 +55,7 @@ def explain(assessment: Assessment, pick: Pick, event: int) -> Rationale:
     return Rationale(
         summary=words.summary(),
         key_reasons=tuple(told[:MOST_REASONS]),
-        value_analysis=_value_analysis(assessment, pick, event, effects),
+        value_analysis=_value_analysis(assessment, pick, event, effects, int(as_of.timestamp())),
     )
 
 
@@ -81,7 +82,7 @@ def group_effects(assessment: Assessment, event: int, outcome: int) -> dict[str,
 
 
 def _value_analysis(
-    assessment: Assessment, pick: Pick, event: int, effects: Mapping[str, float]
+    assessment: Assessment, pick: Pick, event: int, effects: Mapping[str, float], as_of: int
 ) -> dict[str, Any]:
     """The arithmetic, and what would cancel the pick; every number can be recomputed."""
     candidate = pick.candidate
@@ -92,6 +93,8 @@ def _value_analysis(
         books[market.quote_book[i]]: {
             "odds": round(float(market.net[i, k]), 4),
             "as_of": rfc3339(datetime.fromtimestamp(int(market.quoted_at[i]), UTC)),
+            "age_minutes": _minutes(as_of - market.quoted_at[i]),
+            "feed": "live" if market.live[i] else "snapshot",
             "takeable": bool(market.takeable[i, k]),
         }
         for i in its[np.argsort(-market.net[its, k], kind="stable")]
@@ -109,6 +112,7 @@ def _value_analysis(
         "market_average_odds": _or_none(market.average[event, k]),
         "market_maximum_odds": _or_none(market.maximum[event, k]),
         "prices": prices,
+        "newest_results": _newest_results(assessment, event, as_of),
         "effects": {name: round(effect, 6) for name, effect in effects.items()},
         "cancels": [
             f"the best price falls below {pick.bet_until}",
@@ -117,6 +121,29 @@ def _value_analysis(
         ],
         "timing": _TIMING[pick.advice],
     }
+
+
+def _newest_results(assessment: Assessment, event: int, as_of: int) -> dict[str, Any]:
+    """Each team's newest result and how old it is; None where it lies before what was loaded."""
+    facts = assessment.facts
+    row = assessment.features.market.rows[event]
+    found = {}
+    for side in (facts.home[row], facts.away[row]):
+        its = ((facts.home == side) | (facts.away == side)) & (facts.result_known_at <= as_of)
+        known_at = int(facts.result_known_at[its].max(initial=-1))
+        found[facts.teams[side].partition(":")[2]] = (
+            None
+            if known_at < 0
+            else {
+                "known_at": rfc3339(datetime.fromtimestamp(known_at, UTC)),
+                "age_minutes": _minutes(as_of - known_at),
+            }
+        )
+    return found
+
+
+def _minutes(seconds: float) -> int:
+    return round(float(seconds) / 60)
 
 
 def _lower(sentence: str) -> str:

@@ -30,7 +30,7 @@ from betting_ai.domain.staking import Exposure, ProposedBet, Stake, plan_stakes
 from betting_ai.domain.value import bet_until_price
 from betting_ai.errors import InvalidInputError, ModelMissingError, NothingToDoError
 from betting_ai.features.facts import Bools, Floats
-from betting_ai.features.market import OLDEST_PRICE, on_line
+from betting_ai.features.market import OLDEST_PRICE, judged_by, oldest, on_line
 from betting_ai.models.manifest import MEMBERS
 from betting_ai.models.registry import Registry
 from betting_ai.models.valuation import value
@@ -318,15 +318,22 @@ def _picks(
             candidate=candidate,
             stake=stake.amount,
             bet_until=_bet_until(assessment, command.criteria, event, k, candidate.price),
-            expires_at=min(candidate.kickoff, candidate.prices_as_of + SNAPSHOT_AGE),
+            expires_at=min(candidate.kickoff, _believed_until(assessment, event, k)),
             model_version=assessment.model.manifest.version,
             advice=_advice(assessment, event, k, float(candidate.price)),
             rationale=UNEXPLAINED,
         )
         if command.explain:
-            pick = replace(pick, rationale=explain(assessment, pick, event))
+            pick = replace(pick, rationale=explain(assessment, pick, event, command.window.as_of))
         picks.append(pick)
     return tuple(picks)
+
+
+def _believed_until(assessment: Assessment, event: int, k: int) -> datetime:
+    """When the price of a selection is too old for its feed."""
+    market, quote = assessment.features.market, assessment.offers.quote[event, k]
+    last = market.quoted_at[quote] + oldest(market.live[[quote]])[0]
+    return datetime.fromtimestamp(int(last), UTC)
 
 
 def _bet_until(
@@ -363,8 +370,9 @@ def _refused(assessment: Assessment) -> dict[Reason, int]:
     """Prices that fell to the guard, and events that could not be judged or bet on."""
     market = assessment.features.market
     event = market.quote_event
-    above = above_maximum(market.net, market.maximum[event])
-    over = over_average(market.net, market.average[event])
+    maximum, average = judged_by(market)
+    above = above_maximum(market.net, maximum)
+    over = over_average(market.net, average)
     named = market.named[:, None]
     priced = market.newest >= 0
     stale = ~priced & _only_stale_prices(assessment)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -31,11 +32,8 @@ from betting_ai.errors import InvalidInputError
 from betting_ai.features.facts import MISSING, NEVER, STATS, Bools, Facts, Ints
 from betting_ai.ports.repositories import FactsQuery, StoredCounts
 
-_RESULT_KEY: Final = ("event_id",)
-_EVENT_KEY: Final = ("id",)
 _SECOND: Final = 1
 _AWAY: Final = SELECTIONS[Market.MATCH_RESULT].index(Outcome.AWAY)
-_ODDS_KEY: Final = tuple(column.name for column in Odds.__table__.primary_key)
 
 # Steps from season to season along an index and asks each for one result, so that it takes as long
 # with many matches as with few. Digests come as one text: the driver is slow to read arrays.
@@ -61,6 +59,11 @@ FROM played JOIN leagues ON leagues.id = played.league_id, LATERAL (
 ) AS finished
 """)
 
+_Told = Mapping[str, sa.ColumnElement[Any]]
+"""What a batch says, by the name of the column it is stored in."""
+
+_SCORE: Final = ("goals_home", "goals_away")
+
 
 # A source that tells a result otherwise than it did before corrects it. The first result stays (it
 # is what was known, and what features are made of); bets are settled by the last word.
@@ -84,6 +87,7 @@ class _Added:
     new: int = 0
     known: int = 0
     conflicting: int = 0
+    revised: int = 0
 
 
 class SqlFactsRepository:
@@ -97,6 +101,9 @@ class SqlFactsRepository:
     ) -> StoredCounts:
         """Add what is new, in bulk; storing the same facts again changes nothing.
 
+        Of a result that is there already, counts that are missing are added. A kick-off that is not
+        reconstructed replaces one that was not yet due.
+
         Raises:
             UnknownLeagueError: a league that the product does not know.
             InvalidInputError: an event's id is not that of its slug, a line is not in quarters, or
@@ -106,8 +113,9 @@ class SqlFactsRepository:
             return StoredCounts()
         stamp = {"received_at": received_at, "reconstructed": reconstructed}
         sourced = {**stamp, "source": source}
-        events = self._add(Event, _EVENT_KEY, self._event_columns(facts), sourced)
-        results = self._add(Result, _RESULT_KEY, _result_columns(facts), sourced)
+        move = None if reconstructed else partial(self._move, received_at=received_at)
+        events = self._add(Event, self._event_columns(facts), sourced, move)
+        results = self._add(Result, _result_columns(facts), sourced, self._complete)
         if results.conflicting:
             told = {"source": source, "received_at": received_at, "missing": MISSING}
             self._connection.execute(_CORRECT, told)
@@ -116,13 +124,14 @@ class SqlFactsRepository:
             # Nobody else can have prices of events that only this transaction has.
             prices = self._copy_odds(columns, received_at, reconstructed)
         else:
-            prices = self._add(Odds, _ODDS_KEY, columns, stamp)
+            prices = self._add(Odds, columns, stamp)
         return StoredCounts(
             events=events.new,
             results=results.new,
             prices=prices.new,
             known=events.known + results.known + prices.known,
             conflicting=events.conflicting + results.conflicting + prices.conflicting,
+            moved=events.revised,
         )
 
     def load(self, query: FactsQuery) -> Facts:
@@ -198,6 +207,7 @@ class SqlFactsRepository:
             "line": lines.astype(np.int16)[quote],
             "selection": selection.astype(np.int16),
             "price": as_numerics(facts.price[quote, place]),
+            "live": facts.quote_live[quote],
         }
 
     def _copy_odds(
@@ -214,32 +224,69 @@ class SqlFactsRepository:
     def _add(
         self,
         table: type[Base],
-        key: tuple[str, ...],
         columns: Mapping[str, Column],
         stamp: Mapping[str, Any],
+        revise: Callable[[_Told], int] | None = None,
     ) -> _Added:
-        """Insert the rows whose keys are new; compare the others with what is there."""
+        """Insert the rows whose keys are new; compare the others with what is there.
+
+        Args:
+            table: the target.
+            columns: by name.
+            stamp: columns that all rows share.
+            revise: what may change in rows that are there, done before they are compared.
+        """
         rows = len(next(iter(columns.values())))
         if not rows:
             return _Added()
         target = table.metadata.tables[table.__tablename__]
         staged = self._staged(target.name, columns)
-        values = {name: _as_stored(staged.c[name]) for name in columns}
+        told: _Told = {name: _as_stored(staged.c[name]) for name in columns}
         stamps = [sa.literal(value) for value in stamp.values()]
         new = self._connection.execute(
             insert(target)
-            .from_select([*columns, *stamp], sa.select(*values.values(), *stamps))
+            .from_select([*columns, *stamp], sa.select(*told.values(), *stamps))
             .on_conflict_do_nothing()
         ).rowcount
         if new == rows:
             return _Added(new)
-        same_key = sa.and_(*(target.c[name] == staged.c[name] for name in key))
-        differs = [target.c[n].is_distinct_from(v) for n, v in values.items() if n not in key]
+        revised = revise(told) if revise else 0
+        key = {column.name for column in target.primary_key}
+        same_key = sa.and_(*(target.c[name] == told[name] for name in key))
+        differs = [_contradicts(target.c[n], value) for n, value in told.items() if n not in key]
         conflicting = self._connection.scalar(
             sa.select(sa.func.count()).where(same_key, sa.or_(*differs))
         )
         conflicting = conflicting or 0
-        return _Added(new, rows - new - conflicting, conflicting)
+        return _Added(new, rows - new - conflicting, conflicting, revised)
+
+    def _move(self, told: _Told, received_at: datetime) -> int:
+        """Put off, or forward, the matches that have not begun; gives how many there were."""
+        event = Event.__table__.c
+        moved = sa.update(Event).values(kickoff=told["kickoff"], time_assumed=told["time_assumed"])
+        return self._connection.execute(
+            moved.where(
+                event.id == told["id"],
+                event.kickoff != told["kickoff"],
+                event.kickoff > received_at,
+                sa.or_(event.time_assumed, sa.not_(told["time_assumed"])),
+            )
+        ).rowcount
+
+    def _complete(self, told: _Told) -> int:
+        """Add to results the counts that they lack, where the score is the same."""
+        there = Result.__table__.c
+        lacking = [name for name in STATS if name not in _SCORE]
+        completed = sa.update(Result).values(
+            {name: sa.func.coalesce(there[name], told[name]) for name in lacking}
+        )
+        return self._connection.execute(
+            completed.where(
+                there.event_id == told["event_id"],
+                *(there[name] == told[name] for name in _SCORE),
+                sa.or_(*(there[n].is_(None) & told[n].is_not(None) for n in lacking)),
+            )
+        ).rowcount
 
     def _staged(self, target: str, columns: Mapping[str, Column]) -> sa.TableClause:
         """The columns in a temporary table whose types are the target's."""
@@ -304,6 +351,7 @@ def _pivoted(row: Column, book: Ints, odds: Mapping[str, Column]) -> dict[str, C
         "quote_line": odds["line"][chosen] / LINE_UNITS,
         "quoted_at": quoted_at[first].astype(np.int64),
         "price": price,
+        "quote_live": odds["live"][chosen].astype(np.bool_),
     }
 
 
@@ -349,6 +397,18 @@ def _as_stored(column: sa.ColumnClause[Any]) -> sa.ColumnElement[Any]:
     if column.name in STATS:
         return sa.func.nullif(column, MISSING)
     return sa.func.rtrim(column) if column.name == "slug" else column
+
+
+def _contradicts(
+    there: sa.ColumnElement[Any], told: sa.ColumnElement[Any]
+) -> sa.ColumnElement[bool]:
+    """Whether two sources cannot both be right.
+
+    One that does not count shots contradicts nobody; nor does one that knew a result later.
+    """
+    if there.name == "known_at":
+        return sa.false()
+    return there != told if there.name in STATS else there.is_distinct_from(told)
 
 
 def _known(table: type[Event | Result | Odds], query: FactsQuery) -> sa.ColumnElement[bool]:
@@ -413,6 +473,7 @@ def _odds_known(query: FactsQuery, season: int) -> sa.Select[Any]:
             Odds.selection,
             Odds.quoted_at,
             Odds.price.cast(sa.Double).label("price"),
+            Odds.live,
         )
         .join(Event, Event.id == Odds.event_id)
         .where(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
@@ -18,23 +18,32 @@ COUNTED: Final = (
 )  # fmt: skip
 
 _FEW: Final = 5
+_LATELY: Final = timedelta(hours=24)
 
 _BY_REASON: Final = ("rows_repaired", "rows_refused", "quotes_refused", "stages")
 
 
 @dataclass(frozen=True)
 class SourceAge:
-    """One feed's last delivery.
+    """What one feed delivered.
 
     Attributes:
         source: feed name.
-        received_at: when its newest payload came.
-        payloads: how many were read.
+        received_at: when the newest payload came that could be used; None if none could.
+        payloads: how many came.
+        stored: how many of them told something new.
+        unchanged: how many had been read before.
+        refused: how many could not be used.
+        refused_lately: how many of those in the last 24 hours.
     """
 
     source: str
-    received_at: datetime
+    received_at: datetime | None
     payloads: int
+    stored: int
+    unchanged: int
+    refused: int
+    refused_lately: int
 
 
 @dataclass(frozen=True)
@@ -70,8 +79,12 @@ class DatabaseHealth:
     doubted: tuple[str, ...] = ()
 
 
-def examine(engine: Engine) -> DatabaseHealth:
+def examine(engine: Engine, now: datetime) -> DatabaseHealth:
     """Look at a database.
+
+    Args:
+        engine: of the database.
+        now: aware instant; what is late is late by it.
 
     Raises:
         DatabaseUnavailableError: it cannot be reached.
@@ -82,7 +95,16 @@ def examine(engine: Engine) -> DatabaseHealth:
         if revision != HEAD:
             return DatabaseHealth(revision, False, size, {}, None, (), {}, {}, {}, 0)
         log = IngestLogEntry
-        by_source = sa.select(log.source, sa.func.max(log.received_at), sa.func.count())
+        count, refused_ones = sa.func.count(), log.status == "refused"
+        by_source = sa.select(
+            log.source,
+            sa.func.max(log.received_at).filter(sa.not_(refused_ones)),
+            count,
+            count.filter(log.status == "stored"),
+            count.filter(log.status == "unchanged"),
+            count.filter(refused_ones),
+            count.filter(refused_ones, log.received_at > now - _LATELY),
+        )
         by_status = sa.select(log.status, sa.func.count()).group_by(log.status)
         totals = {
             name: connection.scalar(sa.select(sa.func.sum(getattr(log, name)))) or 0
@@ -108,7 +130,8 @@ def examine(engine: Engine) -> DatabaseHealth:
             rows={name: _count(connection, name) for name in COUNTED},
             last_kickoff=connection.scalar(sa.text("SELECT max(kickoff) FROM events")),
             sources=tuple(
-                SourceAge(*row) for row in connection.execute(by_source.group_by(log.source))
+                SourceAge(*row)
+                for row in connection.execute(by_source.group_by(log.source).order_by(log.source))
             ),
             payloads=dict(connection.execute(by_status).all()),
             totals=totals,

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields
-from typing import Any
+from datetime import date, timedelta
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy.orm import aliased
 
 from betting_ai.adapters.sql.tables import (
+    Event,
     IngestLogEntry,
+    League,
     ModelPerformance,
     ReviewDoubt,
     Team,
     TeamAlias,
 )
 from betting_ai.errors import InvalidInputError
-from betting_ai.ports.repositories import IngestEntry, MemberFigures, ReviewItem, StoredCounts
+from betting_ai.ports.repositories import (
+    IngestEntry,
+    Meeting,
+    MemberFigures,
+    ReviewItem,
+    StoredCounts,
+)
+
+_EPOCH: Final = date(1970, 1, 1)
 
 
 class SqlTeamRepository:
@@ -48,6 +60,51 @@ class SqlTeamRepository:
             InvalidInputError: the country has no such team.
         """
         add_alias(self._connection, source, country, alias, team)
+
+
+class SqlMeetingRepository:
+    """`betting_ai.ports.repositories.MeetingRepository` over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def between(
+        self, leagues: Sequence[str], first: int, last: int, besides: str | None = None
+    ) -> list[Meeting]:
+        """The meetings of some leagues from one day to another.
+
+        Args:
+            leagues: league codes.
+            first: days since the epoch.
+            last: the same, included.
+            besides: leave out what this source was the first to tell.
+        """
+        home, away = aliased(Team), aliased(Team)
+        from_day, to_day = (_EPOCH + timedelta(days=day) for day in (first, last))
+        known = (
+            sa.select(
+                League.code,
+                home.country + ":" + home.name,
+                away.country + ":" + away.name,
+                Event.day,
+                Event.kickoff,
+            )
+            .join(League, League.id == Event.league_id)
+            .join(home, home.id == Event.home_id)
+            .join(away, away.id == Event.away_id)
+            .where(
+                League.code.in_(leagues),
+                Event.day.between(from_day, to_day),
+                # Says nothing new, but an index leads there.
+                Event.kickoff.between(from_day - timedelta(days=2), to_day + timedelta(days=3)),
+            )
+        )
+        if besides is not None:
+            known = known.where(Event.source != besides)
+        return [
+            Meeting(league, host, guest, (day - _EPOCH).days, int(kickoff.timestamp()))
+            for league, host, guest, day, kickoff in self._connection.execute(known)
+        ]
 
 
 class SqlIngestLog:

@@ -198,12 +198,14 @@ class Odds(Base):
     selection: Mapped[Small]
     reconstructed: Mapped[bool]
     price: Mapped[Price]
+    live: Mapped[bool] = mapped_column(server_default=sa.false())
 
 
 class Result(Base):
-    """How an event ended, with the counts that the source gives. Append-only.
+    """How an event ended, with the counts that the source gives.
 
-    ``ending`` is a `betting_ai.domain.sports.Ended`; goals are points or sets in other sports.
+    Append-only, but that counts which are missing may be added. ``ending`` is a
+    `betting_ai.domain.sports.Ended`; goals are points or sets in other sports.
     """
 
     __tablename__ = "results"

@@ -12,6 +12,7 @@ from betting_ai.adapters.sql.facts import SqlFactsRepository
 from betting_ai.adapters.sql.record import SqlRecordRepository
 from betting_ai.adapters.sql.repositories import (
     SqlIngestLog,
+    SqlMeetingRepository,
     SqlModelRecord,
     SqlReviewQueue,
     SqlTeamRepository,
@@ -25,6 +26,7 @@ class SqlUnitOfWork:
 
     connection: Connection
     facts: SqlFactsRepository
+    meetings: SqlMeetingRepository
     teams: SqlTeamRepository
     ingest_log: SqlIngestLog
     slates: SqlSlateRepository
@@ -39,6 +41,7 @@ class SqlUnitOfWork:
     def __enter__(self) -> Self:
         self.connection = self._engine.connect()
         self.facts = SqlFactsRepository(self.connection)
+        self.meetings = SqlMeetingRepository(self.connection)
         self.teams = SqlTeamRepository(self.connection)
         self.ingest_log = SqlIngestLog(self.connection)
         self.slates = SqlSlateRepository(self.connection)

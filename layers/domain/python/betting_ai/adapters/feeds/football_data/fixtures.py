@@ -45,7 +45,7 @@ def parse_fixtures(
         codes = [code if code in LEAGUES else "" for code in table.text("Div")]
     else:
         codes = [COUNTRY_CODES.get(country, "") for country in table.text("Country")]
-    matches = matches_of(table, codes, _seasons(table.days(*DATE), codes))
+    matches = matches_of(table, codes, seasons_by_date(table.days(*DATE), codes))
     sieve = matches.sieve
     sieve.refuse([code == "" for code in codes], "unknown_division")
     if seen_at is not None:
@@ -55,7 +55,7 @@ def parse_fixtures(
     return facts_of(table, matches, resolve, name, seen_at=seen_at)
 
 
-def _seasons(day: Ints, leagues: list[str]) -> Ints:
+def seasons_by_date(day: Ints, leagues: list[str]) -> Ints:
     """The season of each match by its date: July begins one, or January in some leagues."""
     months = np.where(day == NO_VALUE, 0, day).astype("datetime64[D]").astype("datetime64[M]")
     since = months.astype(np.int64) + 1970 * 12

@@ -15,10 +15,10 @@ from betting_ai.adapters.feeds.football_data.table import TEXT, Table
 from betting_ai.domain.markets import MARKET_MAXIMUM
 from betting_ai.features.facts import Floats, Ints
 
-_HIGHEST_PRICE: Final = 1001.0
-_LOWEST_BOOK: Final = 0.80
-_HIGHEST_BOOK: Final = 1.60
-_FARTHEST_LINE: Final = 5.0
+HIGHEST_PRICE: Final = 1001.0
+LOWEST_BOOK: Final = 0.80
+HIGHEST_BOOK: Final = 1.60
+FARTHEST_LINE: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _sift(
     if isinstance(group.line, str):
         lines = table.numbers(group.line)[rows][some]
         sieve.refuse(np.isnan(lines), "incomplete")
-        on_grid = np.isfinite(lines) & (np.abs(lines) <= _FARTHEST_LINE)
+        on_grid = np.isfinite(lines) & (np.abs(lines) <= FARTHEST_LINE)
         on_grid[on_grid] = lines[on_grid] * 4 % 1 == 0
         sieve.refuse(~on_grid, "line_absurd")
     refuse_books(sieve, prices, group.book)
@@ -107,7 +107,7 @@ def refuse_prices(sieve: Sieve, prices: Floats) -> None:
     """Put out rows of (k, s) prices of which one is no price, or is missing."""
     sieve.refuse((prices == TEXT).any(axis=1), "text_price")
     sieve.refuse((prices <= 1).any(axis=1), "price_not_above_1")
-    sieve.refuse((prices > _HIGHEST_PRICE).any(axis=1), "price_absurd")
+    sieve.refuse((prices > HIGHEST_PRICE).any(axis=1), "price_absurd")
     sieve.refuse(np.isnan(prices).any(axis=1), "incomplete")
 
 
@@ -117,5 +117,5 @@ def refuse_books(sieve: Sieve, prices: Floats, book: str) -> None:
     book_sum = np.zeros(len(prices))
     book_sum[keep] = (1 / prices[keep]).sum(axis=1)
     # The best of many books may leave no margin at all; a single book never pays out so much.
-    lowest = 0.0 if book == MARKET_MAXIMUM else _LOWEST_BOOK
-    sieve.refuse((book_sum < lowest) | (book_sum > _HIGHEST_BOOK), "overround_absurd")
+    lowest = 0.0 if book == MARKET_MAXIMUM else LOWEST_BOOK
+    sieve.refuse((book_sum < lowest) | (book_sum > HIGHEST_BOOK), "overround_absurd")
