@@ -156,12 +156,18 @@ class PaperRig(Rig):
         )
         return self.venue
 
-    def offer(self, price: str, at: datetime | None = None, bookmaker: str = "B365") -> None:
+    def offer(
+        self,
+        price: str,
+        at: datetime | None = None,
+        bookmaker: str = "B365",
+        reconstructed: bool = False,
+    ) -> None:
         self.moves += 1
         quoted = at or NOW - timedelta(minutes=1) + timedelta(seconds=self.moves)
         event = sa.select(Event.id).where(Event.slug == EVENT).scalar_subquery()
         book = sa.select(Book.id).where(Book.code == bookmaker).scalar_subquery()
-        row = {"market": 0, "line": 0, "selection": 0, "reconstructed": False}
+        row = {"market": 0, "line": 0, "selection": 0, "reconstructed": reconstructed}
         with self.engine.begin() as connection:
             connection.execute(
                 sa.insert(Odds).values(

@@ -101,6 +101,11 @@ class TestPrice:
         )
         assert paper.venue.place(paper.slip()).price == Decimal("2.0958")
 
+    def test_nor_is_a_later_one_of_a_season_file(self, paper: PaperRig) -> None:
+        paper.offer("2.08", NOW - timedelta(hours=1), reconstructed=True)
+        paper.offer("1.50", KICKOFF, reconstructed=True)  # its closing price
+        assert paper.venue.place(paper.slip()).price == Decimal("2.0758")
+
     def test_an_exchange_keeps_its_commission(self, paper: PaperRig) -> None:
         bet = paper.venue.place(paper.slip(bookmaker="BFE"))
         assert bet.price == (Decimal("2.083") * Decimal("0.998")).quantize(Decimal("0.0001"))
