@@ -22,7 +22,7 @@ from betting_ai.adapters.venues.cloudbet import CloudbetVenue
 from betting_ai.adapters.venues.paper import PaperRules, PaperVenue
 from betting_ai.adapters.venues.stake import StakeKey, StakeVenue
 from betting_ai.adapters.venues.stored_offers import StoredOffers
-from betting_ai.domain.markets import MATCH_RESULT, OVER_UNDER, Market, Outcome
+from betting_ai.domain.markets import MATCH_RESULT, OVER_UNDER, TENNIS_WINNER, Market, Outcome
 from betting_ai.ports.venue import BetSlip, RefusalCode, Venue
 from fakes import cloudbet, stake
 from fakes.server import FakeServer, Fault
@@ -390,8 +390,7 @@ class CloudbetRig(RemoteRig):
         return self.server.taken()
 
     def unoffered(self) -> BetSlip:
-        two_way = replace(MATCH_RESULT, outcomes=(Outcome.HOME, Outcome.AWAY))
-        return self.slip(market=two_way)
+        return self.slip(market=TENNIS_WINNER)
 
     def arranged(self, code: RefusalCode) -> BetSlip:
         match code:

@@ -14,11 +14,12 @@ import pytest
 from pydantic import SecretStr
 
 from betting_ai.adapters.venues.stake import StakeKey, StakeVenue, signature
-from betting_ai.domain.markets import BettingMarket, Market, Outcome
+from betting_ai.domain.markets import TENNIS_WINNER, BettingMarket, Market, Outcome
 from betting_ai.errors import DomainError, InvalidInputError, VenueOfflineError, VenueUnknownError
 from betting_ai.ports.venue import BetState, RefusalCode
 from contract.rigs import NOW, Hands, StakeRig
 from fakes.server import Fault, Reply
+from fakes.stake import Line
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "venues" / "stake.md").read_text()
 VECTORS = json.loads(DOCUMENT.partition("```json")[2].partition("```")[0])
@@ -152,6 +153,14 @@ def test_a_handicap_is_the_home_sides(stake: StakeRig) -> None:
         market=market, outcome=Outcome.AWAY, price=Decimal("1.8"), min_price=Decimal("1.8")
     )
     assert stake.venue.place(slip).price == Decimal("1.80")
+
+
+def test_markets_are_those_of_the_sport(stake: StakeRig) -> None:
+    for selection, sport in (("home", "tennis"), ("draw", "tennis"), ("away", "chess")):
+        place = "ev-3", "match_result", "0", selection
+        stake.server.book.lines[place] = Line(Decimal("1.50"), sport=sport)
+    [price] = stake.venue.prices(["ev-3"])
+    assert (price.market, price.outcome) == (TENNIS_WINNER, Outcome.HOME)
 
 
 def test_a_currency_that_is_not_held_is_empty(stake: StakeRig) -> None:

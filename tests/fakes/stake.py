@@ -50,6 +50,7 @@ class Line:
     least: Decimal = Decimal("0.10")
     most: Decimal = Decimal("100.00")
     open: bool = True
+    sport: str = "football"
 
 
 @dataclass
@@ -160,6 +161,7 @@ class FakeStake(FakeServer):
                 "odds": [
                     {
                         "event": event,
+                        "sport": offer.sport,
                         "market": market,
                         "line": line,
                         "selection": selection,

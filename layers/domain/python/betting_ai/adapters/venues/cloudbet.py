@@ -73,6 +73,7 @@ _TURNED_AWAY: Final = {
     429: RefusalCode.RATE_LIMITED,
 }
 
+_SPORT: Final = "football"
 _MARKETS: Final = {
     Market.MATCH_RESULT: ("soccer.match_odds", None),
     Market.TOTALS: ("soccer.total_goals", "total"),
@@ -245,8 +246,8 @@ def _market_url(market: BettingMarket, outcome: Outcome) -> str | None:
     A handicap is the home side's for both selections, as ours is.
     """
     key, parameter = _MARKETS[market.kind]
-    if market.kind is Market.MATCH_RESULT and Outcome.DRAW not in market.outcomes:
-        return None  # football only
+    if market.sport != _SPORT:
+        return None
     line = f"?{parameter}={line_text(market)}" if parameter else ""
     return f"{key}/{outcome.value}{line}"
 
@@ -384,7 +385,7 @@ class _Event(_Answer):
         ]
         for (kind, parameter), market in markets:
             for selection in market.submarkets.get(_FULL_TIME, _Submarket()).selections:
-                known = market_known(kind, _line(selection.params, parameter))
+                known = market_known(_SPORT, kind, _line(selection.params, parameter))
                 if known and selection.outcome in known.outcomes and selection.open:
                     yield known, Outcome(selection.outcome), selection.price
 

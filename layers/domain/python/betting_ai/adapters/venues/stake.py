@@ -288,6 +288,7 @@ class _Events(Document):
 
 class _Odds(Document):
     event: str = Field(min_length=1)
+    sport: str
     market: str
     line: Signed
     selection: str
@@ -298,7 +299,7 @@ class _Odds(Document):
 
     def price_known(self) -> VenuePrice | None:
         kind = _MARKETS.get(self.market)
-        market = None if kind is None else market_known(kind, self.line)
+        market = None if kind is None else market_known(self.sport, kind, self.line)
         if market is None or self.selection not in market.outcomes:
             return None
         return VenuePrice(

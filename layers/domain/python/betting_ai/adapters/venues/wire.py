@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
-from betting_ai.domain.markets import BETTING_MARKETS, BettingMarket, Market
+from betting_ai.domain.markets import BettingMarket, Market, markets_of
 from betting_ai.errors import VenueAnswerError
 from betting_ai.ports.venue import BetState, RefusalCode, VenueBet
 
@@ -40,11 +40,10 @@ class Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-def market_known(kind: Market, line: Decimal) -> BettingMarket | None:
-    """The market that we bet on of a kind, at a line."""
-    return next(
-        (m for m in BETTING_MARKETS if m.kind is kind and Decimal(str(m.line)) == line), None
-    )
+def market_known(sport: str, kind: Market, line: Decimal) -> BettingMarket | None:
+    """A sport's market that we bet on, of a kind and at a line."""
+    its = (market for market in markets_of(sport) if market.kind is kind)
+    return next((market for market in its if Decimal(str(market.line)) == line), None)
 
 
 def line_text(market: BettingMarket) -> str:
