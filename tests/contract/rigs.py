@@ -161,13 +161,13 @@ class PaperRig(Rig):
         price: str,
         at: datetime | None = None,
         bookmaker: str = "B365",
-        reconstructed: bool = False,
+        **row: bool,
     ) -> None:
         self.moves += 1
         quoted = at or NOW - timedelta(minutes=1) + timedelta(seconds=self.moves)
         event = sa.select(Event.id).where(Event.slug == EVENT).scalar_subquery()
         book = sa.select(Book.id).where(Book.code == bookmaker).scalar_subquery()
-        row = {"market": 0, "line": 0, "selection": 0, "reconstructed": reconstructed}
+        row = {"market": 0, "line": 0, "selection": 0, "reconstructed": False} | row
         with self.engine.begin() as connection:
             connection.execute(
                 sa.insert(Odds).values(

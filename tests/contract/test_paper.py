@@ -129,6 +129,12 @@ class TestPrice:
         paper.made(oldest=timedelta(hours=14, seconds=5))
         assert paper.venue.place(paper.slip()).state is BetState.ACCEPTED
 
+    def test_a_live_one_is_stale_within_the_hour(self, paper: PaperRig) -> None:
+        paper.offer("2.08", NOW - timedelta(minutes=60), live=True)
+        assert paper.venue.place(paper.slip()).refusal is RefusalCode.MARKET_SUSPENDED
+        paper.offer("2.08", NOW - timedelta(minutes=59), live=True)
+        assert paper.venue.place(paper.slip()).state is BetState.ACCEPTED
+
     def test_nothing_is_offered_once_a_match_has_begun(self, paper: PaperRig) -> None:
         paper.clock.instant = KICKOFF
         assert paper.venue.prices([paper.fixture_id]) == []

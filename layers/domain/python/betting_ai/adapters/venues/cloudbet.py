@@ -17,6 +17,7 @@ from uuid import UUID
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic.alias_generators import to_camel
 
+from betting_ai.adapters.feeds.cloudbet.names import LEAGUE_OF_COMPETITION, MARKET_OF_KEY
 from betting_ai.adapters.venues.calls import Answer, CallLimits, VenueCalls, check_key, check_url
 from betting_ai.adapters.venues.wire import (
     Amount,
@@ -79,33 +80,10 @@ _MARKETS: Final = {
     Market.TOTALS: ("soccer.total_goals", "total"),
     Market.HANDICAP: ("soccer.asian_handicap", "handicap"),
 }
-_KINDS: Final = {key: (kind, line) for kind, (key, line) in _MARKETS.items()}
 _FULL_TIME: Final = "period=ft"
 _PAGE: Final = 50
 
-COMPETITIONS: Final = {
-    "E0": "soccer-england-premier-league",
-    "E1": "soccer-england-championship",
-    "SC0": "soccer-scotland-premiership",
-    "D1": "soccer-germany-bundesliga",
-    "D2": "soccer-germany-2-bundesliga",
-    "I1": "soccer-italy-serie-a",
-    "I2": "soccer-italy-serie-b",
-    "SP1": "soccer-spain-laliga",
-    "SP2": "soccer-spain-laliga-2",
-    "F1": "soccer-france-ligue-1",
-    "F2": "soccer-france-ligue-2",
-    "N1": "soccer-netherlands-eredivisie",
-    "B1": "soccer-belgium-first-division-a",
-    "P1": "soccer-portugal-primeira-liga",
-    "T1": "soccer-turkey-super-lig",
-    "BRA": "soccer-brazil-brasileiro-serie-a",
-    "JPN": "soccer-japan-j1-league",
-    "NOR": "soccer-norway-eliteserien",
-    "SWE": "soccer-sweden-allsvenskan",
-    "SWZ": "soccer-switzerland-super-league",
-    "USA": "soccer-usa-major-league-soccer",
-}
+COMPETITIONS: Final = {league: key for key, league in LEAGUE_OF_COMPETITION.items()}
 """League code -> its key of the competition, where it is known."""
 
 
@@ -380,23 +358,18 @@ class _Event(_Answer):
         """What can be backed before the match begins, of the markets that we know."""
         if self.status != "TRADING":
             return
-        markets = [
-            (_KINDS[_snake(key)], m) for key, m in self.markets.items() if _snake(key) in _KINDS
-        ]
-        for (kind, parameter), market in markets:
+        for key, market in self.markets.items():
+            kind = MARKET_OF_KEY.get(key.lower().replace("_", ""))
+            if kind is None:
+                continue
             for selection in market.submarkets.get(_FULL_TIME, _Submarket()).selections:
-                known = market_known(_SPORT, kind, _line(selection.params, parameter))
+                known = market_known(_SPORT, kind, _line(selection.params, _MARKETS[kind][1]))
                 if known and selection.outcome in known.outcomes and selection.open:
                     yield known, Outcome(selection.outcome), selection.price
 
 
 class _Competition(_Answer):
     events: tuple[_Event, ...] = ()
-
-
-def _snake(key: str) -> str:
-    """Both spellings of a market's key as one: ``soccer.matchOdds`` -> ``soccer.match_odds``."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", key).lower()
 
 
 def _line(params: str, parameter: str | None) -> Decimal:

@@ -28,7 +28,7 @@ from betting_ai.errors import (
     VenueOfflineError,
     VenueUnknownError,
 )
-from betting_ai.features.market import OLDEST_PRICE
+from betting_ai.features.market import OLDEST_LIVE_PRICE, OLDEST_PRICE
 from betting_ai.ports.venue import (
     BetPage,
     BetSlip,
@@ -61,6 +61,7 @@ class Offer:
         price: decimal odds net of commission.
         quoted_at: UTC.
         kickoff: UTC, of the event.
+        live: a live feed told it, and would have told of a change.
     """
 
     event: str
@@ -70,6 +71,7 @@ class Offer:
     price: Decimal
     quoted_at: datetime
     kickoff: datetime
+    live: bool
 
 
 class Offers(Protocol):
@@ -103,6 +105,7 @@ class PaperRules:
         rejects: share of bets that are refused for no reason, told by the reference.
         seed: another one rejects other references.
         oldest: a price older than this is one that the book does not stand by.
+        oldest_live: the same of a live feed's.
         stakes: least and most stake by book code, and of ``"*"`` for all others.
     """
 
@@ -112,6 +115,7 @@ class PaperRules:
     rejects: float = 0.02
     seed: int = 0
     oldest: timedelta = timedelta(seconds=OLDEST_PRICE)
+    oldest_live: timedelta = timedelta(seconds=OLDEST_LIVE_PRICE)
     stakes: Mapping[str, tuple[Decimal, Decimal]] = field(
         default_factory=lambda: {ANY_BOOK: (Decimal("0.10"), Decimal(500))}
     )
@@ -263,7 +267,8 @@ class PaperVenue:
         return next((code for code, holds in reasons if holds), None)
 
     def _open(self, offer: Offer, at: datetime) -> bool:
-        return at < offer.kickoff and at - offer.quoted_at <= self._rules.oldest
+        oldest = self._rules.oldest_live if offer.live else self._rules.oldest
+        return at < offer.kickoff and at - offer.quoted_at <= oldest
 
     def _moved(self, slip: BetSlip, offer: Offer) -> Decimal:
         """What the bet is taken at: never better than asked for."""

@@ -94,7 +94,7 @@ class StoredOffers:
 
 def _known(
     events: Sequence[str], at: datetime
-) -> sa.Select[str, datetime, str, int, int, int, Decimal, datetime, str]:
+) -> sa.Select[str, datetime, str, int, int, int, Decimal, datetime, bool, str]:
     return (
         sa.select(
             Event.slug,
@@ -105,6 +105,7 @@ def _known(
             Odds.selection,
             Odds.price,
             Odds.quoted_at,
+            Odds.live,
             League.sport,
         )
         .join(Event, Event.id == Odds.event_id)
@@ -120,7 +121,8 @@ def _known(
 
 
 def _offer(
-    market: BettingMarket, row: sa.Row[str, datetime, str, int, int, int, Decimal, datetime, str]
+    market: BettingMarket,
+    row: sa.Row[str, datetime, str, int, int, int, Decimal, datetime, bool, str],
 ) -> Offer:
     commission = EXCHANGE_COMMISSION.get(row.code, 0.0)
     net = net_price(float(row.price), commission) if commission else row.price
@@ -132,4 +134,5 @@ def _offer(
         price=Decimal(str(net)),
         quoted_at=row.quoted_at,
         kickoff=row.kickoff,
+        live=row.live,
     )
