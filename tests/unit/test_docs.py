@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shlex
@@ -23,8 +24,9 @@ COMMANDS = [
 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_every_command_of_the_readme_exists(line: str) -> None:
-    _, command, *words = shlex.split(line)
-    told = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"})
+    _, *words = shlex.split(line)
+    command = itertools.takewhile(lambda word: not word.startswith("--"), words)
+    told = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"})
     assert told.exit_code == 0, told.output
     for option in (word for word in words if word.startswith("--")):
         assert option in told.output
