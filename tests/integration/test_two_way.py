@@ -38,7 +38,7 @@ from betting_ai.usecases.settle_picks import SettlePicks, SettlePicksCommand
 from conftest import SHARED
 from small_contests import EARLY, LEAGUES, artifact, contests
 from small_league import seasons_of
-from small_model import promoted
+from small_model import league, promoted, registry
 
 RECEIVED = datetime(2026, 1, 1, tzinfo=UTC)
 LOOSE = Criteria("loose", min_confidence=0.0, min_expected_value=0.0, max_risk=1.0)
@@ -200,6 +200,21 @@ def test_one_match_is_predicted(stored: Engine, sport: str) -> None:
     assert set(told["pick_price"]) == {"home", "away"}
     assert sum(told["ensemble"].values()) == pytest.approx(1.0, abs=1e-5)
     assert told["other_markets"] == {}
+
+
+def test_a_football_slate_does_not_know_of_other_sports(engine: Engine) -> None:
+    command = SelectTop3Command(
+        Window(datetime(2022, 11, 12, 8, tzinfo=UTC)), LOOSE, Decimal(1_000)
+    )
+    slates = []
+    for facts in (league(), contests(BASKETBALL)):
+        with engine.begin() as connection:
+            SqlFactsRepository(connection).store(
+                facts, source="test", received_at=RECEIVED, reconstructed=True
+            )
+        slates.append(SelectTop3(unit_of_work_factory(engine), registry())(command).to_dict())
+    assert slates[0]["events_considered"] > 10
+    assert slates[0] == slates[1]
 
 
 def test_how_a_match_ended_comes_back_once_it_is_known(engine: Engine) -> None:

@@ -44,9 +44,8 @@ class Sport:
         outcomes: of a match: 3 where it can be drawn, else 2.
         season_begins: month and day on which a season begins.
         season_is_named_for_its_end: the season that begins in December 2023 is 2024.
-        day_begins: seconds after UTC midnight at which a day of results begins; between two of
-            these no match of the sport is under way, so that what was played on one evening is
-            known on the next.
+        day_begins: seconds after UTC midnight at which a day of results begins: a time at which no
+            match of the sport is under way, so that what one evening brought is known on the next.
     """
 
     code: str

@@ -28,8 +28,6 @@ from betting_ai.ports.feeds import CleaningReport, Parsed
 NO_DAY: Final = int(np.iinfo(np.int64).min)
 """The day of a row whose date cannot be read."""
 
-NO_SCORE: Final = (MISSING, MISSING)
-
 _HOUR: Final = 3_600
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 
@@ -40,7 +38,7 @@ class Clock:
 
     The files hold one snapshot of prices, taken at an unknown time before the match. It is stamped
     an hour before the usual start: the latest time at which it could still be taken, so that no
-    replay sees it earlier than it may have stood.
+    replay sees it earlier than it may have stood. An hour of the day counts from midnight, there.
 
     Attributes:
         zone: whose dates they are.
@@ -74,7 +72,7 @@ class Contests:
         day: (n,) days since the epoch, `NO_DAY` where unreadable.
         home: names.
         away: names.
-        score: (n, 2) what either side scored, `NO_SCORE` where there is no result.
+        score: (n, 2) what either side scored, `MISSING` where there is no result.
         ending: (n,) an `Ended`; of rows without a score it says whether the match is over at all.
         prices: book code -> (n, 2) decimal odds.
         sieve: the rows that are still in.
