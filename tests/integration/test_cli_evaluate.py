@@ -78,6 +78,23 @@ def test_evaluate_speaks_to_people_too(folder: Path, tmp_path: Path) -> None:
         assert words in done.stdout
 
 
+def test_the_other_market_is_scored_too(folder: Path, tmp_path: Path) -> None:
+    predictions = tmp_path / "predictions.csv"
+    done = run(
+        "evaluate", "--folder", str(folder), *RANGE, "--market", "over_under_2_5", "--json",
+        "--predictions", str(predictions), home=tmp_path,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    told = json.loads(done.stdout)
+    assert "elo" not in told["sources"]  # ratings of results say nothing of goals
+    assert predictions.read_text().startswith("date,league,home,away,p_over,p_under,xgb_p_over,")
+    people = run(
+        "evaluate", "--folder", str(folder), *RANGE, "--market", "over_under_2_5", home=tmp_path
+    )
+    assert people.returncode == 0
+    assert "average pre-match price" in people.stdout
+
+
 def test_a_season_of_other_books_without_the_sharp_one_is_scored(
     folder: Path, tmp_path: Path
 ) -> None:

@@ -41,6 +41,23 @@ def test_errors_of_one_day_add_up() -> None:
     assert np.isnan(mean_and_error(np.array([]))["mean"])
 
 
+@pytest.mark.parametrize("values", [[0.2], [0.2, 0.2], [0.1, 0.4, -0.2]])
+def test_one_day_has_a_mean_but_neither_error_nor_interval(values: list[float]) -> None:
+    sample, day = np.array(values), np.full(len(values), 7)
+    found = mean_and_error(sample, day)
+    assert found["mean"] == pytest.approx(sample.mean())
+    assert np.isnan(found["se"])
+    assert np.isnan(bootstrap(sample, day)).all()
+    told = summary(table(clv=values, day=day))
+    assert np.isnan(told["clv_interval"]).all()
+    assert np.isnan(told["yield"]["se"])
+
+
+def test_one_pick_in_a_bin_of_confidence_has_no_error() -> None:
+    _, bins = reliability(np.array([60.0, 70.0, 80.0]), np.array([True, False, True]), bins=3)
+    assert all(np.isnan(one["se"]) for one in bins)
+
+
 def test_scores_are_differences_to_the_market_on_the_same_matches() -> None:
     q = np.array([[0.5, 0.3, 0.2], [0.4, 0.3, 0.3]])
     close = np.array([[0.6, 0.25, 0.15], [np.nan] * 3])

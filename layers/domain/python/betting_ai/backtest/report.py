@@ -147,4 +147,5 @@ def _quality_table(sources: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _nats(figure: Mapping[str, float]) -> str:
-    return f"{1e5 * figure['mean']:+.1f} ({1e5 * figure['se']:.1f})"
+    error = "-" if np.isnan(figure["se"]) else f"{1e5 * figure['se']:.1f}"
+    return f"{1e5 * figure['mean']:+.1f} ({error})"

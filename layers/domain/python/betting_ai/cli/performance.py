@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from math import isnan
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -127,7 +128,7 @@ def _table(name: str, groups: Mapping[str, Mapping[str, Any]]) -> Any:  # noqa: 
 def _points(figure: Mapping[str, float]) -> str:
     if not figure["n"]:
         return ""
-    if figure["n"] == 1:
+    if isnan(figure["se"]):  # one pick, or picks of one day
         return f"{figure['mean']:+.1%}"
     return f"{figure['mean']:+.1%} ({100 * figure['se']:.1f})"
 
