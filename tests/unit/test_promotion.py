@@ -83,7 +83,14 @@ def rows_like_training(told: Manifest, count: int = 400) -> np.ndarray:
 
 def test_rows_like_those_of_training_raise_no_alarm() -> None:
     told = manifest()
-    assert drift(rows_like_training(told), told, 0.006).alarms == ()
+    assert drift(rows_like_training(told), told, 0.006, 7_600).alarms == ()
+
+
+def test_few_matches_look_badly_calibrated_by_luck_alone() -> None:
+    told = manifest()
+    few, many = (drift(rows_like_training(told), told, 0.025, n).alarms for n in (2_000, 8_000))
+    assert few == ()
+    assert many == ("calibration error 0.0250 over 8000 matches is above 0.0134",)
 
 
 def test_what_leaves_its_range_or_goes_missing_is_named() -> None:
@@ -91,7 +98,7 @@ def test_what_leaves_its_range_or_goes_missing_is_named() -> None:
     matrix = rows_like_training(told)
     matrix[:, column("overround_average")] += 1.0
     matrix[:, column("dispersion_home")] = np.nan
-    found = drift(matrix, told, 0.02)
+    found = drift(matrix, told, 0.02, 20_000)
     assert found.outside["overround_average"] > 0.9
     assert found.missing["dispersion_home"][0] == 1.0
     assert len(found.alarms) == 3
