@@ -10,6 +10,7 @@ import pytest
 from betting_ai.backtest.measures import (
     ODDS_BANDS,
     PickTable,
+    a_month,
     bands,
     by,
     ev_buckets,
@@ -111,6 +112,15 @@ def test_confidence_is_judged_in_bins_of_equal_count() -> None:
     assert [(r["stated"], r["beat"], r["picks"]) for r in rows] == [(0.2, 0.2, 50), (0.8, 0.8, 50)]
     shifted, _ = reliability(np.minimum(stated + 10, 100), kept, bins=2)
     assert shifted == pytest.approx(0.1)
+
+
+def test_picks_a_month_count_the_months_that_have_matches() -> None:
+    def days(*texts: str) -> np.ndarray:
+        return np.array(texts, dtype="datetime64[D]").astype(np.int64)
+
+    assert a_month(9, days("2024-05-04", "2024-05-19", "2024-08-17")) == 4.5  # summer is no season
+    assert np.isnan(a_month(9, days("2024-05-04", "2024-06-01")))  # 29 days
+    assert np.isnan(a_month(0, days()))
 
 
 def test_bands_and_groups() -> None:

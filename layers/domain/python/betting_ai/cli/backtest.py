@@ -82,8 +82,9 @@ def backtest(  # noqa: PLR0915 - options, imports and one call
 ) -> None:
     """Refit before every season, play every day, and say what it was worth (takes a while once).
 
-    Models learn from every league, so --leagues shortens the play, not the training. What is
-    trained is kept: stopped with Ctrl-C, the same command goes on from there.
+    Models learn from every league, so --leagues shortens the play, not the
+    training. What is trained is kept: stopped with Ctrl-C, the same command
+    goes on from there.
     """
     settings = current_settings()
     first, last = dates(since, until)

@@ -74,7 +74,16 @@ def evaluate(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Score probabilities and picks on matches that the shipped models had not seen."""
+    """Score probabilities and picks on matches that the shipped models had not seen.
+
+    p is the ensemble of the four models, calibrated on results; f, the pick
+    price, is what they think the fair closing price will be, and what picks
+    are judged by. RPS is the ranked probability score, cal. error the mean
+    gap between stated and observed shares. CLV is the price taken against the
+    fair closing price; CLV/claim is 1 where claims are honest; "without book"
+    is CLV by the other books' close. Differences are to the average pre-match
+    price, in 0.00001 nats of log-loss.
+    """
     from betting_ai.domain.markets import betting_market
     from betting_ai.domain.sports import sport_of
 
@@ -120,9 +129,15 @@ def evaluate(
         if record:
             from betting_ai.backtest.promotion import figures
 
+            kept = figures(report.numbers, settings.channel)
             with app.units() as unit:
-                unit.models.put(figures(report.numbers, settings.channel))
+                unit.models.put(kept)
                 unit.commit()
+            voice.note(
+                f"kept in model_performance: {kept[0].model_version}, {kept[0].first_day} to "
+                f"{kept[0].last_day}, {kept[0].matches} matches: "
+                + ", ".join(one.member for one in kept)
+            )
     if predictions is not None:
         write_whole(predictions, predictions_csv(facts, report.predicted, asked))
     if picks is not None:

@@ -304,7 +304,7 @@ def differences_table(sources: Mapping[str, Mapping[str, Any]]) -> Table:
 
 def narrow(*titles: str) -> Table:
     """A table for 80 columns: the first names its rows, and nothing is ever cut."""
-    table = Table(box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for k, title in enumerate(titles):
         table.add_column(title, justify="right" if k else "left", no_wrap=True)
     return table
@@ -367,7 +367,7 @@ PICKS_LEGEND: Final = (
 def print_picks(console: Console, rows: Mapping[str, Mapping[str, Any]]) -> None:
     """Summaries of picks, one per line: what the close says, then what the results say."""
     worth = narrow("", "picks", "days", "claimed", "CLV", "CLV/claim", "beat")
-    gained = narrow("", "without book", "price to price", "yield", "95 %")
+    gained = narrow("", "without book", "yield", "95 %")
     for name, s in rows.items():
         low, high = s["yield_interval"]
         ratio = s["clv_over_claimed"]
@@ -384,7 +384,6 @@ def print_picks(console: Console, rows: Mapping[str, Mapping[str, Any]]) -> None
         gained.add_row(
             name,
             points(s["clv_without_book"]),
-            points(s["price_to_price"]),
             points(s["yield"]),
             between,
         )

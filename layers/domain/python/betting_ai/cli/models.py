@@ -183,10 +183,7 @@ def restore(
     channel: _Channel = None,
     as_json: _Json = False,
 ) -> None:
-    """Put a withdrawn model back into its channel; it was judged before, so no matches are asked.
-
-    `models list` shows which there are.
-    """
+    """Put a withdrawn model back into its channel; it was judged before, so no files are needed."""
     settings = current_settings()
     name = channel or settings.channel
     store = _store(settings)
