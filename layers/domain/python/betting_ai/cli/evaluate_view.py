@@ -104,7 +104,8 @@ class Bars:
         now = monotonic()
         start, before = self._begun[work]
         spent, gone = now - start, done - before
-        if done < total and (not gone or now - self._told_at < _PAUSE):
+        since = spent if done >= total else now - self._told_at  # the end of long work is told
+        if not gone or since < _PAUSE:
             return
         self._told_at = now
         left = f", about {_span(spent * (total - done) / gone)} left" if done < total else ""
