@@ -21,7 +21,7 @@ def test_what_can_be_written_passes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["", "absent/x.csv", "file/x.csv"])
 def test_what_cannot_is_named_with_its_option(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(InvalidInputError, match="^--picks "):
+    with pytest.raises(InvalidInputError, match=r"^--picks "):
         check_outputs({"--predictions": None, "--picks": tmp_path / name})
 
 

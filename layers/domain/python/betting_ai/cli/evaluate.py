@@ -113,9 +113,7 @@ def evaluate(
     from betting_ai.usecases.assess_events import Window
 
     with build(settings) as app, Bars(voice) as bars, in_sample_offered():
-        facts = unseen(
-            app, folder, first, last, voice, bars.read, asked, codes, allow_in_sample
-        )
+        facts = unseen(app, folder, first, last, voice, bars.read, asked, codes, allow_in_sample)
         window = Window(
             as_of=datetime.combine(first, time(), UTC),
             leagues=codes,
