@@ -68,7 +68,12 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("DATABASE_URL", "postgresql://u:secret@127.0.0.1:9/none")
     monkeypatch.setenv("BETTING_AI_SITE_URL", "http://127.0.0.1:9")
     (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
     return tmp_path
+
+
+SEASON = "--folder folder --from 2024-08-01 --to 2025-05-31"
+OLD = "2023-06-30"
 
 
 @pytest.mark.parametrize(
@@ -82,9 +87,9 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         ("top3-bets --bankroll 1e400", 2, "--bankroll"),
         ("top3-bets --leagues E0,XX", 2, "no league 'XX'"),
         ("top3-bets --profile brave", 2, "unknown profile 'brave'; use strict or value"),
-        ("top3-bets --min-ev nan", 2, "least expected value"),
-        ("top3-bets --min-confidence 101", 2, "least confidence"),
-        ("top3-bets --max-risk 2", 2, "highest risk"),
+        ("top3-bets --min-ev nan", 2, "--min-ev: the least expected value"),
+        ("top3-bets --min-confidence 101", 2, "--min-confidence: the least confidence must"),
+        ("top3-bets --max-risk 2", 2, "--max-risk: the highest risk must be from 0 to 1, not 2"),
         ("top3-bets --bookmakers nobody", 2, "no bookmaker 'nobody'"),
         ("top3-bets --hours 0", 2, "--hours"),
         ("top3-bets --hours many", 2, "--hours"),
@@ -93,7 +98,36 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         ("top3-bets --min-ev 5", 2, "must be a fraction, 0.05 for 5 %"),
         ("train --folder absent --through 2024-06-30", 2, "there is no folder absent"),
         ("predict nonsense", 2, "no league 'NONSENSE'"),
-        ("train --folder folder --through someday", 2, "'someday' is no day"),
+        ("train --folder folder --through someday", 2, "--through 'someday' is no date; write"),
+        ("train --folder file --through 2024-06-30", 2, "--folder file is a file"),
+        ("ingest --folder file", 2, "--folder file is a file"),
+        ("top3-bets --folder file --as-of 2025-03-15", 2, "--folder file is a file"),
+        (f"evaluate {SEASON} --from soon", 2, "--from 'soon' is no date; write 2025-06-30"),
+        (f"evaluate {SEASON} --leagues E0,ARG", 2, "--leagues ARG: the extra leagues have closing"),
+        (f"evaluate {SEASON} --picks folder", 2, "--picks folder is a folder; name a file"),
+        (f"evaluate {SEASON} --predictions no/x.csv", 2, "no/x.csv: there is no folder"),
+        (f"evaluate {SEASON}", 3, "folder holds no season files"),
+        (f"evaluate {SEASON} --from 2010-08-01", 3, "no model was trained before 2010-08-01"),
+        (f"lookahead-check {SEASON} --from 2010-08-01", 3, "ask for a later day"),
+        (f"backtest {SEASON} --html folder", 2, "--html folder is a folder"),
+        (f"backtest {SEASON} --picks no/x.csv", 2, "--picks no/x.csv: there is no folder"),
+        (f"backtest {SEASON} --delay -5", 2, "must be from 0 to 1440 minutes, not -5"),
+        (f"backtest {SEASON} --drift 0.7", 2, "must be a share from 0 to 0.5, not 0.7"),
+        (f"backtest {SEASON} --refit weekly", 2, "--refit must be season or month, not 'weekly'"),
+        (f"backtest {SEASON}", 3, "folder holds no season files"),
+        ("performance --html folder", 2, "--html folder is a folder"),
+        ("performance --png no/x.png", 2, "--png no/x.png: there is no folder"),
+        ("models compare ../x --folder folder", 2, "no version '../x' of match_result; there are"),
+        (f"models compare {OLD} --with nope --folder folder", 2, "no version 'nope'"),
+        (f"models compare {OLD} --with {OLD} --folder folder", 2, "is the challenger itself"),
+        (f"models promote {OLD} --folder folder", 3, f"{OLD} is already in stable"),
+        ("models promote nope --folder folder", 2, "no version 'nope' of match_result"),
+        ("models restore nope", 2, "no version 'nope' of match_result; there are 2023-06-30"),
+        (f"models restore {OLD}", 3, f"{OLD} is already in stable"),
+        (f"models restore {OLD} --channel beta", 2, f"{OLD} was never in beta"),
+        ("models rollback", 2, "add --yes, or look first with --dry-run"),
+        ("models rollback --market xx", 2, "unknown market 'xx'"),
+        ("models rollback --channel xx", 2, "no channel 'xx' of match_result; there are stable"),
         ("train --folder folder --through 2025-06-30", 3, "holds no files"),
         ("db gamble", 2, "No such command 'gamble'"),
         ("gamble", 2, "No such command 'gamble'"),
@@ -126,6 +160,25 @@ def test_what_cannot_be_right_is_one_line_and_a_code(
         assert output.err.startswith("error: ")
         assert told in output.err
     assert not (settings / "home").exists()
+
+
+def test_the_whole_record_goes_into_a_file_not_a_folder(
+    settings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(settings)
+    monkeypatch.setattr("sys.argv", ["betting-ai", "history", "export", "--out", "folder"])
+    assert main() == 2
+    assert capsys.readouterr().err == "error: --out folder is a folder; name a file\n"
+
+
+def test_what_is_not_installed_is_a_failure_with_its_cure(
+    settings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(settings)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    monkeypatch.setattr("sys.argv", ["betting-ai", "backtest", *SEASON.split()])
+    assert main() == 1
+    assert "`make setup-dev` installs them" in capsys.readouterr().err
 
 
 def test_a_broken_setting_is_named_and_never_quoted(

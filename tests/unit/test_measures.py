@@ -10,6 +10,7 @@ import pytest
 from betting_ai.backtest.measures import (
     ODDS_BANDS,
     PickTable,
+    a_month,
     bands,
     by,
     ev_buckets,
@@ -39,6 +40,23 @@ def test_errors_of_one_day_add_up() -> None:
     assert (alone["mean"], alone["se"]) == (0.0, 0.5)
     assert mean_and_error(values, np.array([1, 1, 2, 2]))["se"] == pytest.approx(np.sqrt(8) / 4)
     assert np.isnan(mean_and_error(np.array([]))["mean"])
+
+
+@pytest.mark.parametrize("values", [[0.2], [0.2, 0.2], [0.1, 0.4, -0.2]])
+def test_one_day_has_a_mean_but_neither_error_nor_interval(values: list[float]) -> None:
+    sample, day = np.array(values), np.full(len(values), 7)
+    found = mean_and_error(sample, day)
+    assert found["mean"] == pytest.approx(sample.mean())
+    assert np.isnan(found["se"])
+    assert np.isnan(bootstrap(sample, day)).all()
+    told = summary(table(clv=values, day=day))
+    assert np.isnan(told["clv_interval"]).all()
+    assert np.isnan(told["yield"]["se"])
+
+
+def test_one_pick_in_a_bin_of_confidence_has_no_error() -> None:
+    _, bins = reliability(np.array([60.0, 70.0, 80.0]), np.array([True, False, True]), bins=3)
+    assert all(np.isnan(one["se"]) for one in bins)
 
 
 def test_scores_are_differences_to_the_market_on_the_same_matches() -> None:
@@ -94,6 +112,15 @@ def test_confidence_is_judged_in_bins_of_equal_count() -> None:
     assert [(r["stated"], r["beat"], r["picks"]) for r in rows] == [(0.2, 0.2, 50), (0.8, 0.8, 50)]
     shifted, _ = reliability(np.minimum(stated + 10, 100), kept, bins=2)
     assert shifted == pytest.approx(0.1)
+
+
+def test_picks_a_month_count_the_months_that_have_matches() -> None:
+    def days(*texts: str) -> np.ndarray:
+        return np.array(texts, dtype="datetime64[D]").astype(np.int64)
+
+    assert a_month(9, days("2024-05-04", "2024-05-19", "2024-08-17")) == 4.5  # summer is no season
+    assert np.isnan(a_month(9, days("2024-05-04", "2024-06-01")))  # 29 days
+    assert np.isnan(a_month(0, days()))
 
 
 def test_bands_and_groups() -> None:

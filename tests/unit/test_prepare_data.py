@@ -86,7 +86,7 @@ def test_a_league_brings_those_its_teams_come_from(
 
 def test_a_day_that_every_model_has_seen(registry: Registry, trained_through: list[date]) -> None:
     as_of = morning(trained_through[0] - timedelta(days=100))
-    with pytest.raises(NoModelBeforeError, match="--allow-in-sample"):
+    with pytest.raises(NoModelBeforeError, match="ask for a later day"):
         asked(registry, Window(as_of))
     request = asked(registry, Window(as_of, leagues=("E0",), allow_in_sample=True))
     assert request.leagues == SEASON_FILE_LEAGUES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -33,11 +33,25 @@ def manifest(**changes: object) -> Manifest:
     return replace(told, tuned_through=THROUGH, **changes)  # type: ignore[arg-type]
 
 
-def test_a_challenger_as_good_as_the_champion_may_answer() -> None:
+def test_a_challenger_that_says_the_very_same_may_not_answer() -> None:
     found = compare(league(), registry(), manifest(), manifest(), MATCH_RESULT, LAST)
     assert found.matches > FEWEST_MATCHES
     assert found.first > THROUGH
     assert found.to_close["mean"] == found.to_results["mean"] == 0.0
+    assert not found.promote
+    assert "no difference at all" in found.why
+
+
+def test_a_comparison_ends_with_its_last_match() -> None:
+    found = compare(league(), registry(), manifest(), manifest(), MATCH_RESULT, date.max)
+    assert found.last == date(1970, 1, 1) + timedelta(days=int(league().day.max()))
+
+
+def test_a_challenger_as_good_as_the_champion_may_answer() -> None:
+    mine = manifest()
+    near = manifest(pick_weights=tuple(max(0.0, w - 1e-6) for w in mine.pick_weights))
+    found = compare(league(), registry(), mine, near, MATCH_RESULT, LAST)
+    assert abs(found.to_close["mean"]) < 1e-6
     assert found.promote
 
 
@@ -69,7 +83,10 @@ def test_a_channel_is_changed_whole_or_not_at_all(tmp_path: Path) -> None:
     assert json.loads(store.read("channels.json")) == {"match_result": {"stable": ["2023-06-30"]}}
     with pytest.raises(ModelMissingError, match="not in the channel"):
         store.take_from_channel("match_result", "2024-06-30", "stable")
-    assert [path.name for path in tmp_path.iterdir()] == ["channels.json"]
+    assert store.withdrawn("match_result") == {"stable": ["2024-06-30"]}
+    store.put_in_channel("match_result", "2024-06-30", "stable")
+    assert store.withdrawn("match_result") == {"stable": []}
+    assert {path.name for path in tmp_path.iterdir()} == {"channels.json", "withdrawn.json"}
 
 
 def rows_like_training(told: Manifest, count: int = 400) -> np.ndarray:
@@ -83,7 +100,14 @@ def rows_like_training(told: Manifest, count: int = 400) -> np.ndarray:
 
 def test_rows_like_those_of_training_raise_no_alarm() -> None:
     told = manifest()
-    assert drift(rows_like_training(told), told, 0.006).alarms == ()
+    assert drift(rows_like_training(told), told, 0.006, 7_600).alarms == ()
+
+
+def test_few_matches_look_badly_calibrated_by_luck_alone() -> None:
+    told = manifest()
+    few, many = (drift(rows_like_training(told), told, 0.025, n).alarms for n in (2_000, 8_000))
+    assert few == ()
+    assert many == ("calibration error 0.0250 over 8000 matches is above 0.0134",)
 
 
 def test_what_leaves_its_range_or_goes_missing_is_named() -> None:
@@ -91,12 +115,26 @@ def test_what_leaves_its_range_or_goes_missing_is_named() -> None:
     matrix = rows_like_training(told)
     matrix[:, column("overround_average")] += 1.0
     matrix[:, column("dispersion_home")] = np.nan
-    found = drift(matrix, told, 0.02)
+    found = drift(matrix, told, 0.02, 20_000)
     assert found.outside["overround_average"] > 0.9
     assert found.missing["dispersion_home"][0] == 1.0
     assert len(found.alarms) == 3
     assert "calibration error 0.0200" in found.alarms[2]
     assert drift(matrix[: FEWEST_ROWS - 1], told).alarms == ()
+
+
+def test_matches_that_the_model_was_trained_on_are_counted() -> None:
+    past = Replay(league(), registry(), allow_in_sample=True)
+    window = Window(datetime(2022, 4, 1, tzinfo=UTC), allow_in_sample=True)
+    loose = Criteria("none", 0.0, 0.0, 1.0)
+    first = date(2021, 8, 1)
+    command = EvaluateCommand(first, date(2022, 12, 31), window, loose, Decimal(100))
+    found = evaluate(past, command)
+    day = league().day[found.predicted.rows]
+    seen = int((day <= (THROUGH - date(1970, 1, 1)).days).sum())
+    assert found.numbers["in_sample_matches"] == seen
+    assert 0 < seen < found.numbers["priced"]
+    assert "2021-08-01" <= found.numbers["first_match"] < found.numbers["last_match"]
 
 
 def test_an_evaluation_is_kept_member_by_member() -> None:

@@ -121,10 +121,27 @@ def test_what_speaks_for_a_pick_comes_before_what_speaks_against_it_largest_firs
     assert seen == {True, False}
 
 
-def blank(assessment: Assessment, event: int, *names: str) -> Assessment:
+def changed(assessment: Assessment, event: int, **values: float) -> Assessment:
     matrix = assessment.features.matrix.copy()
-    matrix[event, [column(name) for name in names]] = np.nan
+    for name, value in values.items():
+        matrix[event, column(name)] = value
     return replace(assessment, features=replace(assessment.features, matrix=matrix))
+
+
+def blank(assessment: Assessment, event: int, *names: str) -> Assessment:
+    return changed(assessment, event, **dict.fromkeys(names, np.nan))
+
+
+def test_two_numbers_that_read_the_same_speak_for_nobody(
+    assessment: Assessment, picks: tuple[Pick, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("betting_ai.usecases.rationale.LEAST_EFFECT", 0.0)
+    monkeypatch.setattr("betting_ai.usecases.rationale.MOST_REASONS", 99)
+    event = row_of(assessment, picks[0])
+    for away, told in ((2.42, False), (2.6, True)):
+        equal = changed(assessment, event, home_points_5=2.38, away_points_5=away)
+        reasons = " ".join(explain(equal, picks[0], event, AS_OF).key_reasons).lower()
+        assert ("points a match over the last five" in reasons) == told
 
 
 @pytest.mark.parametrize("group", [g for g in GROUPS if g not in {"market", "price_movement"}])
@@ -136,6 +153,8 @@ def test_an_unknown_group_gets_no_sentence(
     lead = assessment.features.matrix[:, column("lead_hours")]
     pick = next(p for p in picks if not np.isnan(lead[row_of(assessment, p)]))
     event = row_of(assessment, pick)
+    # Two that read the same would get no sentence either.
+    assessment = changed(assessment, event, home_rest_days=3, home_matches_played=9)
     told = explain(assessment, pick, event, AS_OF).key_reasons
     less = explain(blank(assessment, event, *GROUPS[group]), pick, event, AS_OF).key_reasons
     assert len(less) == len(told) - 1

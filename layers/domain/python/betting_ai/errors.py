@@ -46,6 +46,12 @@ class NothingToDoError(DomainError):
     exit_code = 3
 
 
+class ExtraMissingError(DomainError):
+    """Libraries that only some commands need are not installed."""
+
+    code = "extra_missing"
+
+
 class FeedError(DomainError):
     """A feed answered something that cannot be used."""
 
@@ -125,9 +131,10 @@ class SpecMismatchError(ModelError):
 
 
 class NoModelBeforeError(ModelError):
-    """Every model was trained on matches at or after ``as_of``."""
+    """Every model was trained on matches at or after ``as_of``: there is nothing to answer with."""
 
     code = "no_model_before"
+    exit_code = 3
 
 
 class DatabaseUnavailableError(DomainError):

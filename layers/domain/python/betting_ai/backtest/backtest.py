@@ -14,8 +14,8 @@ from typing import Any, Final
 import numpy as np
 
 from betting_ai.backtest.baselines import RULES, picks_of
-from betting_ai.backtest.evaluate import Predicted, picks_report, predict, quality, timing
-from betting_ai.backtest.measures import ODDS_BANDS, bands, by, summary
+from betting_ai.backtest.evaluate import Predicted, day_of, picks_report, predict, quality, timing
+from betting_ai.backtest.measures import ODDS_BANDS, a_month, bands, by, summary
 from betting_ai.backtest.play import Execution, Played, Yardstick, play
 from betting_ai.backtest.replay import Replay
 from betting_ai.domain.slate import PROFILES, Criteria
@@ -23,7 +23,6 @@ from betting_ai.domain.statistics import drawdown, luck_of_the_best, mean_and_er
 from betting_ai.usecases.assess_events import Window
 
 NO_CRITERIA: Final = Criteria("none", 0.0, 0.0, 1.0)
-MONTH: Final = 30.44
 UPPER_BOUNDS: Final = ("maximum", "close")
 
 
@@ -86,21 +85,26 @@ def backtest(
     slates = list(
         replay.slates(days, yardstick.market, lambda done, of: progress("slates", done, of))
     )
+    plays = len(PROFILES) + 2
+    progress("playing the days", 0, plays)
     played = play(slates, command.criteria, command.bankroll, command.execution, yardstick)
+    progress("playing the days", 1, plays)
     flat = Execution()
     loose = play(slates, NO_CRITERIA, command.bankroll, flat, yardstick)
     profiles = {}
-    for number, (name, criteria) in enumerate(PROFILES.items()):
-        progress("profiles", number, len(PROFILES))
+    for number, (name, criteria) in enumerate(PROFILES.items(), start=2):
+        progress("playing the days", number, plays)
         of_profile = play(slates, criteria, command.bankroll, flat, yardstick)
         profiles[name] = summary(of_profile.picks) | {
-            "a_month": round(len(of_profile.picks) / _playing_months(played), 1)
+            "a_month": a_month(len(of_profile.picks), replay.facts.day[rows])
         }
-    progress("profiles", len(PROFILES), len(PROFILES))
+    progress("playing the days", plays, plays)
     by_ev = _ranked_by_ev(loose)
     numbers = {
         "from": command.first.isoformat(),
         "to": command.last.isoformat(),
+        "first_match": day_of(replay.facts, rows[0]),
+        "last_match": day_of(replay.facts, rows[-1]),
         "criteria": command.criteria.to_dict(),
         "execution": {
             name: float(value) if isinstance(value, Decimal) else value
@@ -127,11 +131,6 @@ def backtest(
         "deflated_clv": _deflated(loose, command.settings_tried),
     }
     return Backtest(numbers, played, loose, predicted)
-
-
-def _playing_months(played: Played) -> float:
-    span = played.bankroll_days[-1] - played.bankroll_days[0] + 1 if played.slates else 1
-    return float(max(span / MONTH, 1e-9))
 
 
 def _with_bands(played: Played) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from betting_ai.backtest.measures import by, ev_buckets, score, summary
+from betting_ai.backtest.measures import a_month, by, ev_buckets, score, summary
 from betting_ai.backtest.play import Execution, Placed, Played, Yardstick, play
 from betting_ai.backtest.replay import Replay
 from betting_ai.domain.markets import MATCH_RESULT, BettingMarket
@@ -121,6 +121,8 @@ def evaluate(
     numbers = {
         "from": command.first.isoformat(),
         "to": command.last.isoformat(),
+        "first_match": day_of(replay.facts, rows[0]),
+        "last_match": day_of(replay.facts, rows[-1]),
         "market": command.market.name,
         "models": {
             version: {
@@ -130,6 +132,10 @@ def evaluate(
             }
             for version, manifest in sorted(predicted.manifests.items())
         },
+        "in_sample_matches": sum(
+            len(a.features.market) for a in predicted.assessments if a.model.in_sample
+        ),
+        "ensemble_is_pool": all(_is_pool(m) for m in predicted.manifests.values()),
         "tuned_on": any(m.tuned_through >= command.first for m in predicted.manifests.values()),
         "matches": len(rows),
         "priced": len(predicted.rows),
@@ -138,7 +144,9 @@ def evaluate(
         **measured,
         "timing": timing(replay, predicted),
         "drift": {
-            a.model.manifest.version: drift(a.features.matrix, a.model.manifest, error).to_dict()
+            a.model.manifest.version: drift(
+                a.features.matrix, a.model.manifest, error, measured["compared"]
+            ).to_dict()
             for a in predicted.assessments
         },
         "slates": {
@@ -147,7 +155,7 @@ def evaluate(
             "empty": played.empty,
             "events_considered": played.considered,
             "events_begun_before": missed,
-            "a_month": _a_month(len(played.picks), command.first, command.last),
+            "a_month": a_month(len(played.picks), replay.facts.day[rows]),
         },
         "picks": picks_report(played),
     }
@@ -222,6 +230,13 @@ def timing(replay: Replay, predicted: Predicted) -> dict[str, Any]:
         ),
         np.concatenate(day),
     )  # fmt: skip
+
+
+def _is_pool(manifest: Manifest) -> bool:
+    """Whether ``p`` is the members' pool by construction: no calibration, no weight on ``q``."""
+    calibration = manifest.calibration
+    untouched = not any(calibration.biases) and all(s == 1.0 for s in calibration.scales)
+    return untouched and manifest.pool_weight == 1.0
 
 
 def _base_rates(assessment: Assessment) -> Floats:
@@ -300,10 +315,6 @@ def picks_report(played: Played) -> dict[str, Any]:
         "staked": float(picks.stake.sum()),
         "profit": float(sum(one.profit for one in played.placed)),
     }
-
-
-def _a_month(count: int, first: date, last: date) -> float:
-    return round(count / max(((last - first).days + 1) / 30.44, 1e-9), 1)
 
 
 def name_of(facts: Facts, row: int) -> str:

@@ -21,6 +21,9 @@ from betting_ai.domain.statistics import bootstrap, mean_and_error
 from betting_ai.features.facts import Bools, Floats, Ints
 
 EV_BUCKETS: Final = (0.0, 0.01, 0.02, 0.03, 0.05, 0.08, np.inf)
+FEWEST_DAYS: Final = 30
+"""Less than that is no month to speak of."""
+
 ODDS_BANDS: Final = (1.0, 1.5, 2.0, 3.0, 5.0, 8.0, np.inf)
 
 
@@ -58,6 +61,22 @@ def score(
             ),
         }
     return table
+
+
+def a_month(picks: int, days: Ints) -> float:
+    """Picks a month, over the calendar months that have matches.
+
+    Args:
+        picks: how many.
+        days: (n,) days of the matches, since the epoch.
+
+    Returns:
+        The rate, to one place; NaN where the matches span less than `FEWEST_DAYS`.
+    """
+    if not len(days) or days.max() - days.min() + 1 < FEWEST_DAYS:
+        return float("nan")
+    months = np.unique(days.astype("datetime64[D]").astype("datetime64[M]"))
+    return round(picks / len(months), 1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -112,7 +112,8 @@ def points(figure: Mapping[str, float]) -> str:
     """A mean with its standard error, both in percent."""
     if np.isnan(figure["mean"]):
         return "-"
-    return f"{percent(figure['mean'])} ({100 * figure['se']:.1f})"
+    error = "-" if np.isnan(figure["se"]) else f"{100 * figure['se']:.1f}"
+    return f"{percent(figure['mean'])} ({error})"
 
 
 def share(figure: Mapping[str, float]) -> str:

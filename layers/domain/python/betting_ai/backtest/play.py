@@ -42,8 +42,12 @@ class Execution:
     compounding: bool = False
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.delay_minutes <= 24 * 60 or not 0.0 <= self.drift < 0.5:
-            raise InvalidInputError("a delay is at most a day, a drift a share below one half")
+        if not 0.0 <= self.delay_minutes <= 24 * 60:
+            raise InvalidInputError(
+                f"the delay must be from 0 to 1440 minutes, not {self.delay_minutes:g}"
+            )
+        if not 0.0 <= self.drift < 0.5:
+            raise InvalidInputError(f"the drift must be a share from 0 to 0.5, not {self.drift:g}")
         if self.max_stake is not None and not self.max_stake > 0:
             raise InvalidInputError("the largest stake must be above 0")
 

@@ -16,7 +16,7 @@ from betting_ai.domain.markets import BettingMarket
 from betting_ai.domain.probabilities import cross_entropy, log_loss
 from betting_ai.domain.statistics import mean_and_error
 from betting_ai.errors import NothingToDoError
-from betting_ai.features.facts import Facts
+from betting_ai.features.facts import Facts, Ints
 from betting_ai.models.manifest import MEMBERS, Manifest
 from betting_ai.models.registry import Registry
 from betting_ai.ports.repositories import MemberFigures
@@ -36,7 +36,7 @@ class Comparison:
         champion: version.
         challenger: version.
         first: first untouched day.
-        last: last day.
+        last: day of the last match.
         matches: compared.
         to_close: challenger's pick price less the champion's, in cross-entropy against the fair
             close; below zero the challenger is better.
@@ -82,7 +82,8 @@ def compare(
 
     The rule: promote a challenger that is not worse by more than one standard error in
     cross-entropy against the fair close, and not worse by more than two in log-loss. A newer
-    vintage that is as good is wanted, since it knows the latest teams.
+    vintage that is as good is wanted, since it knows the latest teams; one that says the very same
+    is not newer in anything.
 
     Raises:
         NothingToDoError: too few such matches.
@@ -111,15 +112,22 @@ def compare(
     to_results = mean_and_error(loss[1] - loss[0])
     near = to_close["mean"] <= to_close["se"]
     right = to_results["mean"] <= 2.0 * to_results["se"]
+    other = to_close["se"] > 0.0 or to_results["se"] > 0.0
     why = (
         f"to the close {1e5 * to_close['mean']:+.1f} ({1e5 * to_close['se']:.1f}), to results "
         f"{1e5 * to_results['mean']:+.1f} ({1e5 * to_results['se']:.1f}) in 0.00001 nats over "
-        f"{int(known.sum())} untouched matches"
+        f"{int(known.sum())} untouched matches" + ("" if other else ", no difference at all")
     )
+    last = min(last, _day_of(facts, rows[known]))
     return Comparison(
         champion.version, challenger.version, first, last, int(known.sum()), to_close, to_results,
-        bool(near and right), why,
+        bool(near and right and other), why,
     )  # fmt: skip
+
+
+def _day_of(facts: Facts, rows: Ints) -> date:
+    """Of the last of some matches."""
+    return date(1970, 1, 1) + timedelta(days=int(facts.day[rows].max()))
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ class Replay:
     registry: Registry
     channel: str = "stable"
     allow_in_sample: bool = False
-    _models: dict[tuple[str, str], Model] = field(default_factory=dict, repr=False)
+    _models: dict[tuple[str, str, bool], Model] = field(default_factory=dict, repr=False)
     _histories: dict[str, History] = field(default_factory=dict, repr=False)
 
     def model(self, market: BettingMarket, as_of: datetime) -> Model:
@@ -77,7 +77,7 @@ class Replay:
         manifest, in_sample = self.registry.choose(
             market.name, self.channel, as_of, self.allow_in_sample
         )
-        key = (market.name, manifest.version)
+        key = (market.name, manifest.version, in_sample)  # one may have seen some days of a range
         if key not in self._models:
             self._models[key] = self.registry.load(manifest, in_sample)
         return self._models[key]
@@ -95,7 +95,8 @@ class Replay:
             market: which market.
 
         Returns:
-            One assessment per model, each of ascending rows.
+            One assessment per model, each of ascending rows; of a model that has seen some of
+            the days there is one for those, and one for the others.
 
         Raises:
             NoModelBeforeError: every model had seen one of the days.
@@ -110,9 +111,8 @@ class Replay:
             for asked, oldest in zip(instants.tolist(), earliest.tolist(), strict=True)
         ]
         found = []
-        for version in dict.fromkeys(model.manifest.version for model in models):
-            mine = np.array([model.manifest.version == version for model in models])
-            model = models[int(np.argmax(mine))]
+        for model in {id(model): model for model in models}.values():
+            mine = np.array([other is model for other in models])
             its = np.flatnonzero(mine[at])
             found.append(self._judged(model, rows[its], as_of[its], window, market))
         return found

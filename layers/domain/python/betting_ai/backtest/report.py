@@ -30,7 +30,7 @@ def page(result: Backtest) -> str:
     """The whole page; it loads nothing from elsewhere."""
     n = result.numbers
     loose, picks, money = n["no_criteria"]["all"], n["picks"]["all"], n["money"]
-    title = f"Backtest {n['from']} to {n['to']}"
+    title = f"Backtest {n['first_match']} to {n['last_match']}"
     head = [
         (points(loose["clv"]), "closing-line value, best three a day"),
         (share(loose["beat_close"]), "beat the close"),
@@ -122,8 +122,11 @@ def _picks_table(rows: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _profiles(profiles: Mapping[str, Mapping[str, Any]]) -> str:
-    told = ", ".join(f"{name} {s['a_month']:g}" for name, s in profiles.items())
-    return f'<p class="dim">Picks a month by profile: {html.escape(told)}.</p>'
+    told = ", ".join(
+        f"{name} {'-' if np.isnan(s['a_month']) else format(s['a_month'], 'g')}"
+        for name, s in profiles.items()
+    )
+    return f'<p class="dim">Picks a month with matches, by profile: {html.escape(told)}.</p>'
 
 
 def _quality_table(sources: Mapping[str, Mapping[str, Any]]) -> str:
@@ -147,4 +150,5 @@ def _quality_table(sources: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _nats(figure: Mapping[str, float]) -> str:
-    return f"{1e5 * figure['mean']:+.1f} ({1e5 * figure['se']:.1f})"
+    error = "-" if np.isnan(figure["se"]) else f"{1e5 * figure['se']:.1f}"
+    return f"{1e5 * figure['mean']:+.1f} ({error})"

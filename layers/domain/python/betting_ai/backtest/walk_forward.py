@@ -41,7 +41,7 @@ class WalkForward:
 
     def __post_init__(self) -> None:
         if self.refit not in REFITS:
-            raise InvalidInputError(f"models are refitted by {' or '.join(REFITS)}")
+            raise InvalidInputError(f"--refit must be {' or '.join(REFITS)}, not {self.refit!r}")
         if self.last_season < self.first_season:
             raise InvalidInputError("the last season lies before the first")
 
@@ -63,7 +63,7 @@ def make_vintages(
     plan: WalkForward,
     root: Path,
     fits: Fits,
-    progress: Callable[[str, int, int], None],
+    progress: Callable[[str, float, int], None],
 ) -> Path:
     """Train what is not there yet, and put all of it in one channel.
 
@@ -73,7 +73,8 @@ def make_vintages(
         plan: which vintages.
         root: folder for backtests; models of other files or another version lie in other folders.
         fits: where fits of the members are kept.
-        progress: told of every step: what, how many vintages are done, of how many.
+        progress: told of every step: what, how many vintages are done (with the share of the one
+            at work), of how many.
 
     Returns:
         The folder of the models, a model store.
@@ -81,16 +82,17 @@ def make_vintages(
     store = root / _name(payloads)
     days = plan.last_days()
     for done, day in enumerate(days):
+        told = f"vintage {done + 1} of {len(days)}, through {day}"
         if not (store / plan.market.name / day.isoformat() / MANIFEST).is_file():
-            told = day.isoformat()
 
-            def step(what: str, _: float, told: str = told, done: int = done) -> None:
-                progress(f"{told}: {what}", done, len(days))
+            def step(what: str, share: float, told: str = told, done: int = done) -> None:
+                progress(f"{told}: {what}", done + share, len(days))
 
             files = train(facts, payloads, TrainingPlan(day, plan.market), step, fits)
             manifest = Manifest.from_json(files[MANIFEST])
             write_artifact(files, store, manifest)
-        progress(day.isoformat(), done + 1, len(days))
+        else:
+            progress(f"{told}: kept", done + 1, len(days))
     _put_in_channel(store, plan, days)
     return store
 

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sized
+from contextlib import contextmanager
 from datetime import UTC, datetime, time
 from decimal import Decimal
+from math import isnan
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from betting_ai.cli.context import Json, Voice, bookmaker_codes, current_settings, league_codes
-from betting_ai.cli.evaluate import dates, without_nan, write_whole
+from betting_ai.cli.context import (
+    Json,
+    Voice,
+    bookmaker_codes,
+    current_settings,
+    existing_folder,
+    league_codes,
+)
+from betting_ai.cli.evaluate import dates
+from betting_ai.cli.outputs import check_outputs, without_nan, write_whole
+from betting_ai.cli.season_files import covered, read_seasons, with_opening_prices
 from betting_ai.cli.top3 import (
     Bankroll,
     Bookmakers,
@@ -23,7 +35,9 @@ from betting_ai.cli.top3 import (
     criteria_of,
     money,
 )
-from betting_ai.errors import InvalidInputError
+from betting_ai.errors import ExtraMissingError, InvalidInputError
+
+INTERRUPTED: Final = 130
 
 
 def backtest(  # noqa: PLR0915 - options, imports and one call
@@ -66,7 +80,12 @@ def backtest(  # noqa: PLR0915 - options, imports and one call
     max_risk: MaxRisk = None,
     as_json: Json = False,
 ) -> None:
-    """Refit before every season, play every day, and say what it was worth (takes a while once)."""
+    """Refit before every season, play every day, and say what it was worth (takes a while once).
+
+    Models learn from every league, so --leagues shortens the play, not the
+    training. What is trained is kept: stopped with Ctrl-C, the same command
+    goes on from there.
+    """
     settings = current_settings()
     first, last = dates(since, until)
     criteria = criteria_of(profile or settings.profile, min_ev, min_confidence, max_risk)
@@ -75,8 +94,9 @@ def backtest(  # noqa: PLR0915 - options, imports and one call
     books = bookmaker_codes(bookmakers)
     codes = league_codes(leagues) or ()
     voice = Voice(as_json=as_json)
-    if not folder.is_dir():
-        raise InvalidInputError(f"there is no folder {folder}")
+    check_outputs({"--html": page, "--picks": picks})
+    with_opening_prices(codes)
+    existing_folder(folder)
     require_training()
 
     from betting_ai.adapters.feeds.football_data.seasons import season_of
@@ -106,8 +126,13 @@ def backtest(  # noqa: PLR0915 - options, imports and one call
     )
     home = settings.home / "backtest"
     fits = FolderFits(settings.home / "fits")
-    with build(settings) as app, Bars(quiet=voice.quiet) as bars:
-        contents = app.matches_in(folder, until=season_of(last), progress=bars.read)
+    with (
+        build(settings) as app,
+        resumable(fits, voice),
+        Bars(voice, lines=True) as bars,
+    ):
+        covered(app, folder, first, last, codes, voice)
+        contents = read_seasons(app, folder, voice, bars.read, until=season_of(last))
         facts, payloads = contents.facts, contents.payloads
         store = make_vintages(facts, payloads, plan, home, fits, bars.step)
         replay = Replay(facts, Registry(FolderModelStore(store)), CHANNEL)
@@ -127,10 +152,9 @@ def backtest(  # noqa: PLR0915 - options, imports and one call
             from betting_ai.backtest.labels import compare_labels as compare
 
             numbers["labels"] = compare(facts, plan, fits, bars.step)
-    frequency = Frequency(
-        first, last, codes, {name: each["a_month"] for name, each in numbers["profiles"].items()}
-    )
-    write_whole(home / BACKTEST, frequency.to_json())
+    a_month = {name: each["a_month"] for name, each in numbers["profiles"].items()}
+    if not any(map(isnan, a_month.values())):  # a few days say nothing of a month
+        write_whole(home / BACKTEST, Frequency(first, last, codes, a_month).to_json())
     if page is not None:
         from betting_ai.backtest.report import page as written
 
@@ -154,12 +178,28 @@ def require_training() -> None:
     """Stop early where the training libraries are not installed.
 
     Raises:
-        InvalidInputError: one of them is not there.
+        ExtraMissingError: one of them is not there.
     """
     import importlib.util
 
     for library in ("matplotlib", "onnx", "scipy", "sklearn", "threadpoolctl", "xgboost"):
         if importlib.util.find_spec(library) is None:
-            raise InvalidInputError(
-                f"training needs {library}; install the extra: make setup-dev, or betting-ai[train]"
+            raise ExtraMissingError(
+                f"this needs libraries that the daily use does without ({library} is not here); "
+                "`make setup-dev` installs them"
             )
+
+
+@contextmanager
+def resumable(fits: Sized, voice: Voice) -> Iterator[None]:
+    """Where Ctrl-C stops training, say that the next run goes on from here.
+
+    Args:
+        fits: where fits are kept.
+        voice: says it.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        voice.note(f"stopped; {len(fits)} fits are kept, run it again to go on from there")
+        raise typer.Exit(INTERRUPTED) from None

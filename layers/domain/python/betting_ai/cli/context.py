@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -14,7 +16,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from betting_ai.domain.leagues import find_league
-from betting_ai.errors import InvalidInputError
+from betting_ai.errors import InvalidInputError, NoModelBeforeError
 
 if TYPE_CHECKING:
     from betting_ai.settings import Settings
@@ -138,6 +140,45 @@ def past(text: str | None) -> datetime | None:
     if moment is not None and moment > datetime.now(UTC):
         raise InvalidInputError(f"--as-of {moment:%Y-%m-%d %H:%M} UTC lies in the future")
     return moment
+
+
+def calendar_day(text: str, option: str) -> date:
+    """A date as written on the command line.
+
+    Raises:
+        InvalidInputError: it is none.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InvalidInputError(f"{option} {text!r} is no date; write 2025-06-30") from None
+
+
+def existing_folder(path: Path) -> Path:
+    """A folder that is there.
+
+    Raises:
+        InvalidInputError: it is none.
+    """
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise InvalidInputError(
+            f"--folder {path} is a file; name the folder that <season>/<division>.csv lie in"
+        )
+    raise InvalidInputError(f"there is no folder {path}")
+
+
+@contextmanager
+def in_sample_offered() -> Iterator[None]:
+    """For commands with --allow-in-sample: where every model has seen the day, point to it."""
+    try:
+        yield
+    except NoModelBeforeError as error:
+        raise NoModelBeforeError(
+            f"{error}, or pass --allow-in-sample for an answer that is stamped as such and proves "
+            "nothing"
+        ) from None
 
 
 def league_codes(text: str | None) -> tuple[str, ...] | None:

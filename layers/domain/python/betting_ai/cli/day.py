@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Final
 
 from betting_ai.bootstrap import App, build
-from betting_ai.cli.context import MORNING, UK, Question, Voice
+from betting_ai.cli.context import (
+    MORNING,
+    UK,
+    Question,
+    Voice,
+    existing_folder,
+    in_sample_offered,
+)
 from betting_ai.cli.ingest_view import Tally
 from betting_ai.domain.sports import BASKETBALL, FOOTBALL, SPORTS, TENNIS, sport_of
 from betting_ai.errors import FeedError, FeedOfflineError, InvalidInputError, NothingToDoError
@@ -65,7 +72,7 @@ def prepared(question: Question, settings: Settings, voice: Voice) -> Iterator[D
         NothingToDoError: no data for the day.
         DomainError: a model, a file or the database cannot be used.
     """
-    with build(settings) as app:
+    with build(settings) as app, in_sample_offered():
         now = app.clock.now()
         if question.as_of and question.as_of > now:
             raise InvalidInputError(
@@ -95,9 +102,7 @@ class _Source:
 
     def folder(self, path: Path) -> Day:
         """From season files on disk, once it is clear that they cover the day."""
-        if not path.is_dir():
-            raise InvalidInputError(f"there is no folder {path}")
-        seasons = self.app.seasons_in(path, self.window.leagues)
+        seasons = self.app.seasons_in(existing_folder(path), self.window.leagues)
         if not seasons:
             raise NothingToDoError(
                 f"{path} holds no season files of what was asked; expected <season>/<division>.csv,"

@@ -19,6 +19,12 @@ from betting_ai.errors import DomainError
 if TYPE_CHECKING:
     from betting_ai.bootstrap import App
 
+_TITLES = {
+    "rows_repaired": "kept after a repair",
+    "rows_refused": "rows left out",
+    "quotes_refused": "prices left out",
+    "stages": "seconds it took",
+}
 _QUIET = timedelta(days=14)
 _LITTLE_SPACE = 1_000_000_000  # bytes; a season with all its prices takes a tenth of that
 
@@ -194,13 +200,23 @@ def _print(report: Mapping[str, Any]) -> None:
         console.print(f"note: {note}", style="yellow")
     for problem in report["problems"]:
         console.print(f"problem: {problem}", style="red")
-    if report["ok"]:
+    if report["ok"] and report["database"].get("rows", {}).get("events"):
         console.print("Everything is in order.", style="green")
+    elif report["ok"]:
+        console.print(
+            "In order, but there is no data yet: `fetch` brings it from the site, `ingest` from a "
+            "folder.",
+            style="green",
+        )
 
 
 def _lines(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     settings = {name: value for name, value in report["settings"].items() if name != "database"}
-    lines = [(name.replace("_", " "), _words(value)) for name, value in settings.items()]
+    none = {"real_venues": "none; paper alone"}
+    lines = [
+        (name.replace("_", " "), none.get(name, "all") if value == [] else _words(value))
+        for name, value in settings.items()
+    ]
     alerts = report["alerts"]
     lines.append(
         ("alerts", f"{alerts['kind']}, to {alerts['to']}" if alerts["to"] else "not set up")
@@ -214,25 +230,25 @@ def _lines(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         lines.append(("rows", _counts(database["rows"])))
         lines.append(("last kick-off", _words(database["last_kickoff"])))
         lines += [(f"source {s['source']}", _source(s)) for s in database["sources"]]
-        lines.append(("payloads", _counts(database["payloads"])))
-        lines.append(("read in all", _counts(database["totals"])))
+        lines.append(("files and answers", _counts(database["payloads"])))
+        lines.append(("read from them", _counts(database["totals"])))
         for name, reasons in database["reasons"].items():
-            title = "seconds" if name == "stages" else name.replace("_", " ")
-            lines.append((title, _counts(reasons)))
+            lines.append((_TITLES.get(name, name.replace("_", " ")), _counts(reasons)))
         for name, error in database["refused"].items():
             lines.append((f"refused {name}", error))
-        waiting = f"{database['waiting']} names"
+        waiting = f"{database['waiting']} names that could not be matched without doubt"
         if database["doubted"]:
             waiting += f", such as {', '.join(database['doubted'])}"
-        lines.append(("waits for review", waiting))
+        lines.append(("waiting for you", waiting))
     lines += [(f"feed {name}", _feed(feed)) for name, feed in report["feeds"].items()]
     for model in report["models"]:
         state = "in order" if model["ok"] else "broken"
         through = f"trained through {model.get('trained_through', 'an unknown day')}"
         promoted = ", ".join(model["channels"])
         gate = "gives picks" if model.get("gate", {}).get("open") else "predicts only"
-        name = f"{model['market'].replace('_', ' ')} {model['version']}"
-        lines.append((name, f"{promoted}; {through}; {gate}; {state}"))
+        lines.append(
+            (f"{model['market']} {model['version']}", f"{promoted}; {through}; {gate}; {state}")
+        )
     if report["last_backtest"]:
         lines.append(("last backtest", report["last_backtest"]["told"]))
     lines.append(("free disk", f"{report['disk_free_bytes'] / 1e9:,.1f} GB"))
@@ -267,13 +283,13 @@ def _feed(feed: Mapping[str, Any]) -> str:
 
 def _counts(counts: Mapping[str, float]) -> str:
     shown = {name: int(n) if n == int(n) else round(n, 1) for name, n in counts.items()}
-    told = [f"{name.replace('_', ' ')} {count:,}" for name, count in shown.items()]
+    told = [f"{name.replace('_', ' ')}: {count:,}" for name, count in shown.items()]
     return ", ".join(told) or "none"
 
 
 def _words(value: Any) -> str:  # noqa: ANN401
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or "all"
+        return ", ".join(map(str, value))
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M %Z}"
     return "none" if value is None else str(value)

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from betting_ai.cli.context import Json, current_settings
+from betting_ai.cli.outputs import check_outputs, write_whole
 from betting_ai.errors import InvalidInputError, NothingToDoError, RecordBrokenError
 
 app = typer.Typer(help="What was recommended, and what became of it.", invoke_without_command=True)
@@ -91,13 +92,12 @@ def export(
     """The whole record, so that anyone can recompute it (docs/record.md says how)."""
     from betting_ai.bootstrap import build
 
+    check_outputs({"--out": out})
     with build(current_settings()) as opened, opened.units() as unit:
         text = as_csv(unit) if form is ExportFormat.CSV else as_document(unit)
     if out is None:
         typer.echo(text, nl=False)
     else:
-        from betting_ai.cli.evaluate import write_whole
-
         write_whole(out, text)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from betting_ai.cli.context import Json, Voice, current_settings, league_codes
+from betting_ai.cli.context import Json, Voice, current_settings, existing_folder, league_codes
 from betting_ai.domain.leagues import SEASON_FILE_LEAGUES
 from betting_ai.domain.sports import FOOTBALL, leagues_of
 from betting_ai.errors import InvalidInputError
@@ -48,7 +48,7 @@ def ingest(
 
     request = FeedRequest(league_codes(leagues), _years(seasons), fixtures=fixtures, extra=extra)
     with build(current_settings()) as app:
-        feed = app.folder(folder) if folder else app.sample
+        feed = app.folder(existing_folder(folder)) if folder else app.sample
         with Tally(quiet=Voice(as_json=as_json).quiet) as tally:
             fetched = feed.fetch(request)
             command = IngestCommand(fetched.payloads, again=again)

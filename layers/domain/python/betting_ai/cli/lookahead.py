@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from betting_ai.cli.context import Json, Voice, current_settings
+from betting_ai.cli.context import Json, Voice, current_settings, existing_folder
 from betting_ai.cli.evaluate import Since, Until, dates, unseen
+from betting_ai.errors import NothingToDoError
 
 
 def lookahead_check(
@@ -25,6 +26,7 @@ def lookahead_check(
     """Change the future of sampled days and demand the same features, predictions and picks."""
     settings = current_settings()
     first, last = dates(since, until)
+    existing_folder(folder)
     voice = Voice(as_json=as_json)
 
     import numpy as np
@@ -36,16 +38,21 @@ def lookahead_check(
     from betting_ai.domain.markets import MATCH_RESULT
     from betting_ai.usecases.assess_events import Window
 
-    with build(settings) as app, Bars(quiet=voice.quiet) as bars:
-        facts = unseen(app, folder, first, last, bars, MATCH_RESULT, allow_in_sample=False)
+    with build(settings) as app, Bars(voice) as bars:
+        facts = unseen(app, folder, first, last, voice, bars.read, MATCH_RESULT)
         window = Window(datetime.combine(first, time(), UTC), channel=settings.channel)
         every = Replay(facts, app.registry).days(first, last, window)
+        if not every:
+            raise NothingToDoError(f"no match from {first} to {last}: there is no day to ask about")
+        if days > len(every):
+            voice.note(f"only {len(every)} days have matches; all of them are asked")
         its = np.unique(np.linspace(0, len(every) - 1, min(days, len(every))).astype(int))
         found = look_ahead(facts, app.registry, [every[i] for i in its], bars.days)
     leaks = [look for look in found if look.changed]
     if as_json:
         told = {
-            "days": len(found),
+            "passed": not leaks,
+            "days": [look.day.isoformat() for look in found],
             "leaks": [
                 {"day": look.day.isoformat(), "changed": list(look.changed)} for look in leaks
             ],
@@ -54,6 +61,10 @@ def lookahead_check(
     else:
         for look in leaks:
             typer.echo(f"{look.day}: the future changed {', '.join(look.changed)}")
-        typer.echo(f"{len(found)} days asked twice, {len(leaks)} answered otherwise")
+        verdict = "failed" if leaks else "passed"
+        typer.echo(
+            f"{verdict}: {len(found)} days from {found[0].day} to {found[-1].day} asked twice, "
+            f"{len(leaks)} answered otherwise"
+        )
     if leaks:
         raise typer.Exit(1)

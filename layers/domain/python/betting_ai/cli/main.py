@@ -88,7 +88,7 @@ def main() -> int:
     try:
         code = app(arguments, prog_name="betting-ai", standalone_mode=False)
         sys.stdout.flush()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):  # the latter at a question
         return 130
     except BrokenPipeError:
         _close_quietly()

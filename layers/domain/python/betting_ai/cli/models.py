@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from betting_ai.cli.context import Voice, current_settings
+from betting_ai.cli.context import Voice, calendar_day, current_settings, existing_folder
+from betting_ai.cli.season_files import read_seasons
 from betting_ai.errors import InvalidInputError, NothingToDoError
 
 if TYPE_CHECKING:
+    from betting_ai.adapters.local.model_store import FolderModelStore
     from betting_ai.backtest.promotion import Comparison
+    from betting_ai.settings import Settings
 
 app = typer.Typer(help="Which models there are, and which one answers.", no_args_is_help=True)
 
@@ -30,22 +35,27 @@ _Until = Annotated[
 
 @app.command(name="list")
 def list_models(as_json: _Json = False) -> None:
-    """Every promoted model with its held-out figures."""
+    """Every model that is or was promoted, with its held-out figures."""
     from betting_ai.bootstrap import build
     from betting_ai.domain.markets import BETTING_MARKETS
 
+    settings = current_settings()
+    store = _store(settings)
     found: list[dict[str, Any]] = []
-    with build(current_settings()) as opened:
+    with build(settings) as opened:
         registry = opened.registry
         for market in BETTING_MARKETS:
-            channels = registry.channels(market.name)
-            for version in sorted({v for promoted in channels.values() for v in promoted}):
+            channels, gone = registry.channels(market.name), store.withdrawn(market.name)
+            versions = {version for its in channels.values() for version in its}
+            versions |= {v for its in gone.values() for v in its} & {*store.versions(market.name)}
+            for version in sorted(versions):
                 manifest = registry.manifest(market.name, version)
                 found.append(
                     {
                         "market": market.name,
                         "version": version,
                         "channels": [name for name, its in channels.items() if version in its],
+                        "withdrawn_from": [name for name, its in gone.items() if version in its],
                         "trained_through": manifest.trained_through.isoformat(),
                         "gate": manifest.gate.to_dict(),
                         "pick_price": manifest.metrics["pick_price"],
@@ -55,23 +65,29 @@ def list_models(as_json: _Json = False) -> None:
     if as_json:
         typer.echo(json.dumps(found))
         return
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
 
-    from betting_ai.cli.evaluate_view import difference
+    from betting_ai.cli.evaluate_view import difference, narrow
 
-    table = Table("market", "version", "channels", "picks", box=box.SIMPLE_HEAD)
-    table.add_column("f to close", justify="right")
-    table.add_column("p to results", justify="right")
+    table = narrow("market", "version", "channels", "picks", "f to close", "p to results")
     for m in found:
+        where = [*m["channels"], *(f"({name})" for name in m["withdrawn_from"])]
         table.add_row(
-            m["market"], m["version"], ", ".join(m["channels"]),
+            m["market"], m["version"], ", ".join(where),
             "yes" if m["gate"]["open"] else "no",
             difference(m["pick_price"]["cross_entropy_difference"]),
             difference(m["ensemble"]["log_loss_difference"]),
         )  # fmt: skip
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(
+        "A version is the last day of training; the newest one before a question answers. picks: "
+        "whether its market may give any. f to close, p to results: pick price and ensemble on "
+        "seasons held out, against the average pre-match price, in 0.00001 nats of log-loss with "
+        "standard error; below zero is better. A channel in brackets: withdrawn from it; `models "
+        "restore` brings it back.",
+        style="dim",
+    )
 
 
 @app.command()
@@ -100,13 +116,19 @@ def promote(
     as_json: _Json = False,
 ) -> None:
     """Put a model in a channel, if the rule allows it on untouched matches."""
-    from betting_ai.adapters.local.model_store import FolderModelStore
-
     settings = current_settings()
+    name = channel or settings.channel
+    store = _store(settings)
+    _known(store, market, challenger)
+    if challenger in _inside(store, market).get(name, []):
+        raise NothingToDoError(f"{challenger} is already in {name}")
+    if challenger in store.withdrawn(market).get(name, []):
+        raise InvalidInputError(
+            f"{challenger} was in {name} before; `models restore {challenger}` puts it back"
+        )
     found = _compared(challenger, None, folder, until, market, channel, as_json=as_json)
     if found.promote:
-        name = channel or settings.channel
-        FolderModelStore(settings.models).put_in_channel(market, challenger, name)
+        store.put_in_channel(market, challenger, name)
     _show(found, as_json)
     if not found.promote:
         raise typer.Exit(1)
@@ -114,25 +136,97 @@ def promote(
 
 @app.command()
 def rollback(
-    market: _Market = "match_result", channel: _Channel = None, as_json: _Json = False
+    market: _Market = "match_result",
+    channel: _Channel = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
+    as_json: _Json = False,
 ) -> None:
     """Take the newest model out of a channel; the one before it answers again."""
-    from betting_ai.adapters.local.model_store import FolderModelStore
-    from betting_ai.bootstrap import build
-
     settings = current_settings()
     name = channel or settings.channel
-    with build(settings) as opened:
-        versions = opened.registry.versions(market, name)
+    store = _store(settings)
+    channels = _inside(store, market)
+    if name not in channels:
+        raise InvalidInputError(f"no channel {name!r} of {market}; there are {_or(channels)}")
+    versions = sorted(channels[name])
     if len(versions) < 2:
-        raise NothingToDoError(f"{market}/{name} has no model before {versions[-1]}")
-    FolderModelStore(settings.models).take_from_channel(market, versions[-1], name)
-    told = {"withdrawn": versions[-1], "answers_now": versions[-2], "channel": name}
-    typer.echo(
-        json.dumps(told)
-        if as_json
-        else f"{versions[-1]} is withdrawn from {name}; {versions[-2]} answers"
-    )
+        raise NothingToDoError(f"{name} has {_or(versions)} alone; nothing would answer")
+    newest, before = versions[-1], versions[-2]
+    undo = f"betting-ai models restore {newest} --market {market} --channel {name}"
+    if not (yes or dry_run):
+        if as_json or not sys.stdin.isatty():
+            raise InvalidInputError(
+                f"this takes {newest} out of {name}, and {before} answers; add --yes, or look "
+                "first with --dry-run"
+            )
+        if not typer.confirm(f"Take {newest} out of {name}, so that {before} answers?"):
+            raise NothingToDoError("nothing was changed")
+    if not dry_run:
+        store.take_from_channel(market, newest, name)
+    told = {
+        "withdrawn": newest, "answers_now": before, "channel": name, "dry_run": dry_run,
+        "undo": undo,
+    }  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps(told))
+    elif dry_run:
+        typer.echo(f"{newest} would be withdrawn from {name}; {before} would answer")
+    else:
+        typer.echo(f"{newest} is withdrawn from {name}; {before} answers. To undo: {undo}")
+
+
+@app.command()
+def restore(
+    version: Annotated[str, typer.Argument(help="A version that was withdrawn.")],
+    market: _Market = "match_result",
+    channel: _Channel = None,
+    as_json: _Json = False,
+) -> None:
+    """Put a withdrawn model back into its channel; it was judged before, so no files are needed."""
+    settings = current_settings()
+    name = channel or settings.channel
+    store = _store(settings)
+    _known(store, market, version)
+    if version in _inside(store, market).get(name, []):
+        raise NothingToDoError(f"{version} is already in {name}")
+    if version not in store.withdrawn(market).get(name, []):
+        raise InvalidInputError(f"{version} was never in {name}; `models promote` judges it first")
+    store.put_in_channel(market, version, name)
+    newest = max(_inside(store, market)[name])
+    told = {"restored": version, "answers_now": newest, "channel": name}
+    typer.echo(json.dumps(told) if as_json else f"{version} is back in {name}; {newest} answers")
+
+
+def _store(settings: Settings) -> FolderModelStore:
+    from betting_ai.adapters.local.model_store import FolderModelStore
+
+    return FolderModelStore(settings.models)
+
+
+def _inside(store: FolderModelStore, market: str) -> dict[str, list[str]]:
+    """The channels of a market that there is."""
+    from betting_ai.domain.markets import betting_market
+    from betting_ai.models.registry import Registry
+
+    return Registry(store).channels(betting_market(market).name)
+
+
+def _known(store: FolderModelStore, market: str, version: str) -> None:
+    """Only a name from the list, so that none leads to another folder.
+
+    Raises:
+        InvalidInputError: no such market, or version of it.
+    """
+    from betting_ai.domain.markets import betting_market
+
+    versions = store.versions(betting_market(market).name)
+    if version not in versions:
+        raise InvalidInputError(f"no version {version!r} of {market}; there are {_or(versions)}")
+
+
+def _or(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
 
 
 def _compared(
@@ -152,13 +246,16 @@ def _compared(
 
     settings = current_settings()
     asked = betting_market(market)
-    if not folder.is_dir():
-        raise InvalidInputError(f"there is no folder {folder}")
-    try:
-        last = date.max if until is None else date.fromisoformat(until)
-    except ValueError as error:
-        raise InvalidInputError(f"{error}; write --to 2025-06-30") from None
-    with build(settings) as opened, Bars(quiet=Voice(as_json=as_json).quiet) as bars:
+    last = date.max if until is None else calendar_day(until, "--to")
+    store = _store(settings)
+    _known(store, market, challenger)
+    if champion is not None:
+        _known(store, market, champion)
+    if challenger == champion:
+        raise InvalidInputError(f"--with {champion} is the challenger itself; name another version")
+    existing_folder(folder)
+    voice = Voice(as_json=as_json)
+    with build(settings) as opened, Bars(voice) as bars:
         registry = opened.registry
         if champion is None:
             others = registry.versions(market, channel or settings.channel)
@@ -167,7 +264,7 @@ def _compared(
                 raise NothingToDoError(f"{market} has no other model to compare {challenger} with")
             champion = others[-1]
         pair = registry.manifest(market, champion), registry.manifest(market, challenger)
-        facts = opened.matches_in(folder, progress=bars.read, sport=asked.sport).facts
+        facts = read_seasons(opened, folder, voice, bars.read, sport=asked.sport).facts
         return judge(facts, registry, *pair, asked, last)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from math import isnan
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ import typer
 
 from betting_ai.cli.context import Json, current_settings
 from betting_ai.cli.history import day_or_none
+from betting_ai.cli.outputs import check_outputs, without_nan, write_bytes, write_whole
 from betting_ai.errors import NothingToDoError
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -33,6 +35,7 @@ def performance(
     from betting_ai.bootstrap import build
     from betting_ai.usecases.track_record import TrackRecordCommand
 
+    check_outputs({"--html": page, "--png": picture})
     command = TrackRecordCommand(day_or_none(since), day_or_none(until), profile)
     with build(current_settings()) as app:
         record = app.track_record(command)
@@ -40,7 +43,6 @@ def performance(
         raise NothingToDoError("nothing has been recommended yet; `top3-bets` does so")
     if page is not None or picture is not None:
         from betting_ai.cli.backtest import require_training
-        from betting_ai.cli.evaluate import write_bytes, write_whole
 
         require_training()
         from betting_ai.backtest.record_page import as_page, as_picture
@@ -50,8 +52,6 @@ def performance(
         if picture is not None:
             write_bytes(picture, as_picture(record))
     if as_json:
-        from betting_ai.cli.evaluate import without_nan
-
         typer.echo(json.dumps(without_nan(record), ensure_ascii=False, allow_nan=False))
     else:
         show(record)
@@ -127,7 +127,7 @@ def _table(name: str, groups: Mapping[str, Mapping[str, Any]]) -> Any:  # noqa: 
 def _points(figure: Mapping[str, float]) -> str:
     if not figure["n"]:
         return ""
-    if figure["n"] == 1:
+    if isnan(figure["se"]):  # one pick, or picks of one day
         return f"{figure['mean']:+.1%}"
     return f"{figure['mean']:+.1%} ({100 * figure['se']:.1f})"
 

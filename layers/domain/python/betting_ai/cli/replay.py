@@ -9,8 +9,16 @@ from typing import Annotated, Any
 
 import typer
 
-from betting_ai.cli.context import Json, Voice, bookmaker_codes, current_settings, league_codes
-from betting_ai.cli.evaluate import dates, unseen, write_whole
+from betting_ai.cli.context import (
+    Json,
+    Voice,
+    bookmaker_codes,
+    current_settings,
+    existing_folder,
+    league_codes,
+)
+from betting_ai.cli.evaluate import dates, unseen
+from betting_ai.cli.outputs import check_outputs, write_whole
 from betting_ai.cli.top3 import (
     Bankroll,
     Bookmakers,
@@ -58,8 +66,8 @@ def replay(
     if sport_of(codes) != FOOTBALL:
         raise InvalidInputError("replay lives days of football again, of no other sport yet")
     voice = Voice(as_json=as_json)
-    if not folder.is_dir():
-        raise InvalidInputError(f"there is no folder {folder}")
+    existing_folder(folder)
+    check_outputs({"--export": export})
 
     from betting_ai.backtest.play import Execution, Yardstick, play
     from betting_ai.backtest.relive import Relive, totals
@@ -78,8 +86,8 @@ def replay(
         bookmakers=settings.bookmakers if books is None else books,
         channel=settings.channel,
     )
-    with build(settings) as outside, Bars(quiet=voice.quiet) as bars:
-        facts = unseen(outside, folder, first, last, bars, MATCH_RESULT, allow_in_sample=False)
+    with build(settings) as outside, Bars(voice) as bars:
+        facts = unseen(outside, folder, first, last, voice, bars.read, MATCH_RESULT, codes)
         past = Replay(facts, outside.registry, settings.channel)
         days = past.days(first, last, window)
         clock = MovingClock(days[0].window.as_of if days else window.as_of)

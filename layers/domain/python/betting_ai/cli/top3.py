@@ -121,9 +121,17 @@ def criteria_of(
     """
     from betting_ai.domain.slate import Criteria
 
-    return Criteria.of(profile).with_overrides(
-        min_confidence=min_confidence, min_expected_value=min_ev, max_risk=max_risk
-    )
+    criteria = Criteria.of(profile)
+    for option, changed in (
+        ("--min-confidence", {"min_confidence": min_confidence}),
+        ("--min-ev", {"min_expected_value": min_ev}),
+        ("--max-risk", {"max_risk": max_risk}),
+    ):
+        try:
+            criteria = criteria.with_overrides(**changed)
+        except InvalidInputError as error:
+            raise InvalidInputError(f"{option}: {error}") from None
+    return criteria
 
 
 def money(text: str, option: str = "--bankroll") -> Decimal:

@@ -80,11 +80,16 @@ class Criteria:
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.min_confidence <= 100.0:
-            raise InvalidInputError("the least confidence must be from 0 to 100")
+            raise InvalidInputError(
+                f"the least confidence must be from 0 to 100, not {self.min_confidence:g}"
+            )
         if not -1.0 <= self.min_expected_value < 1.0:
-            raise InvalidInputError("the least expected value must be a fraction, 0.05 for 5 %")
+            raise InvalidInputError(
+                "the least expected value must be a fraction, 0.05 for 5 %, not "
+                f"{self.min_expected_value:g}"
+            )
         if not 0.0 <= self.max_risk <= 1.0:
-            raise InvalidInputError("the highest risk must be from 0 to 1")
+            raise InvalidInputError(f"the highest risk must be from 0 to 1, not {self.max_risk:g}")
 
     @classmethod
     def of(cls, profile: str) -> Criteria:

@@ -17,7 +17,7 @@ BOOTSTRAPS: Final = 2_000
 
 
 def mean_and_error(values: Floats, cluster: Ints | None = None) -> dict[str, float]:
-    """Mean and standard error.
+    """Mean and standard error; one value, or one cluster of them, has a mean but no error: NaN.
 
     Args:
         values: (n,).
@@ -29,15 +29,18 @@ def mean_and_error(values: Floats, cluster: Ints | None = None) -> dict[str, flo
     if cluster is not None:
         _, index = np.unique(cluster, return_inverse=True)
         centred = np.bincount(index, centred)
-    error = float(np.sqrt((centred**2).sum()) / len(values)) if len(values) > 1 else float("nan")
+    error = float(np.sqrt((centred**2).sum()) / len(values)) if len(centred) > 1 else float("nan")
     return {"mean": float(values.mean()), "se": error, "n": len(values)}
 
 
 def bootstrap(values: Floats, cluster: Ints) -> list[float]:
-    """95 % interval of the mean, drawing whole clusters; the same values give the same interval."""
-    if not len(values):
-        return [float("nan"), float("nan")]
+    """95 % interval of the mean, drawing whole clusters; the same values give the same interval.
+
+    Fewer than two clusters have none: NaN.
+    """
     _, index = np.unique(cluster, return_inverse=True)
+    if not len(index) or index.max() == 0:
+        return [float("nan"), float("nan")]
     sums, counts = np.bincount(index, values), np.bincount(index)
     random = np.random.default_rng(1)
     drawn = random.integers(0, len(sums), (BOOTSTRAPS, len(sums)))
@@ -66,6 +69,7 @@ def reliability(
             stated, share = confidence[its].mean() / 100.0, float(beat[its].mean())
             gap += abs(stated - share) * len(its) / len(order)
             error = float(np.sqrt(max(share * (1 - share), 1e-9) / len(its)))
+            error = error if len(its) > 1 else float("nan")
             rows.append({"stated": float(stated), "beat": share, "se": error, "picks": len(its)})
     return float(gap), rows
 

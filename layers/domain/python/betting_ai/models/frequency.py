@@ -22,7 +22,7 @@ class Frequency:
         first: first day of the backtest.
         last: last day.
         leagues: league codes; empty for all.
-        a_month: profile -> picks a month, summers included.
+        a_month: profile -> picks a month that has matches.
     """
 
     first: date

@@ -91,6 +91,8 @@ class Baselines:
     def elo(self, difference: npt.ArrayLike) -> Floats:
         """(n, s) probabilities from (n,) differences in Elo; (n, 0) where it says nothing."""
         x = np.asarray(difference, np.float64)[:, None] / 400.0
+        if not self.elo_slopes:
+            return np.empty((len(x), 0))
         return normalise(np.exp(np.array(self.elo_intercepts) + np.array(self.elo_slopes) * x))
 
 

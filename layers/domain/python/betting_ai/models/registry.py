@@ -100,8 +100,7 @@ class Registry:
             return first, True
         raise NoModelBeforeError(
             f"no model was trained before {as_of:%Y-%m-%d}: the first was trained through "
-            f"{first.trained_through}; ask for a later day, or pass --allow-in-sample to see a "
-            "slate that is stamped as such and proves nothing"
+            f"{first.trained_through}; ask for a later day"
         )
 
     def load(self, manifest: Manifest, in_sample: bool = False) -> Model:

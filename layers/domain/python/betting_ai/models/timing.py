@@ -9,6 +9,7 @@ import numpy as np
 
 from betting_ai.domain.markets import MARKET_AVERAGE, MARKET_MAXIMUM
 from betting_ai.domain.probabilities import normalise
+from betting_ai.domain.statistics import mean_and_error
 from betting_ai.features.facts import Bools, Facts, Floats, Ints
 from betting_ai.features.market import MarketView, closing_quotes
 from betting_ai.features.offers import Offers
@@ -146,8 +147,8 @@ def worth_of_advice(
     def mean(values: Floats) -> dict[str, float]:
         if not len(values):
             return {"mean": 0.0, "se": 0.0}
-        error = clustered_error(values, cluster)
-        return {"mean": round(float(values.mean()), 7), "se": round(error, 7)}
+        figure = mean_and_error(values, cluster)
+        return {name: round(figure[name], 7) for name in ("mean", "se")}
 
     return {
         "candidates": int(its.sum()),

@@ -83,6 +83,9 @@ class FolderFits:
 
     root: Path
 
+    def __len__(self) -> int:
+        return sum(1 for _ in self.root.glob(f"*/{_PARITY}"))
+
     def get(self, key: str) -> Fit | None:
         """The fit of a key, where it is kept."""
         folder = self.root / key

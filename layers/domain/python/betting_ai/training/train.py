@@ -110,8 +110,14 @@ def train(
     data = assemble(facts, history, spec, FIRST_CLOSES, plan.market)
     steps.done("features")
 
+    numbers = itertools.count(1)
+
     def fit(rows: Ints) -> Fit:
-        return fitted(data, rows, plan.trainers, spec, fits or NoFits(), steps.done)
+        which = f"fit {next(numbers)} of {plan.seasons_held_out + 1}"
+        keep = fits or NoFits()
+        return fitted(
+            data, rows, plan.trainers, spec, keep, lambda name: steps.done(f"{which}, {name}")
+        )
 
     learned = learn(data, walk_forward(data, folds, fit))
     final = fit(np.arange(len(data)))

@@ -230,11 +230,16 @@ class _Words:
         return f"{sentence} ({100 * effect:+.1f} points of probability)"
 
     def pair(self, lead: str, name: str, shape: str = "{:.1f}", scale: float = 1.0) -> str | None:
-        """A sentence with the home and the away value of a feature; None where one is unknown."""
+        """A sentence with the home and the away value of a feature.
+
+        None where one is unknown, and where both read the same: that speaks for nobody.
+        """
         values = [scale * self.get(f"{side}_{name}") for side in ("home", "away")]
         if np.isnan(values).any():
             return None
         home, away = (shape.format(value) for value in values)
+        if home == away:
+            return None
         return f"{lead}: {self.home} {home}, {self.away} {away}"
 
     def ratings(self) -> str | None:

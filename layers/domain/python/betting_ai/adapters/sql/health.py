@@ -14,7 +14,7 @@ from betting_ai.adapters.sql.tables import IngestLogEntry, ReviewDoubt
 
 COUNTED: Final = (
     "leagues", "teams", "books", "events", "results", "odds", "predictions", "slates",
-    "recommendations",
+    "recommendations", "model_performance",
 )  # fmt: skip
 
 _FEW: Final = 5
