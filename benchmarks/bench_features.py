@@ -91,7 +91,6 @@ def generated() -> Facts:
             quote_line=line,
             quoted_at=kickoff[event] - before,
             price=np.maximum(price, 1.02),
-            quote_live=np.zeros(len(event), np.bool_),
         )
     ])  # fmt: skip
 

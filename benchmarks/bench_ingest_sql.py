@@ -102,7 +102,6 @@ def season() -> Facts:
                 quote_line=line,
                 quoted_at=kickoff[event] - np.where(closing, 0, 2 * 86_400),
                 price=price,
-                quote_live=np.zeros(len(event), np.bool_),
             )
         ]
     )

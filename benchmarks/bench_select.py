@@ -85,7 +85,6 @@ def events(registry: Registry) -> Facts:
             quote_line=np.zeros(len(event)),
             quoted_at=np.full(len(event), int(AS_OF.timestamp()) - 17 * 3_600),
             price=np.maximum(price, 1.02),
-            quote_live=np.zeros(len(event), np.bool_),
         )
     ])  # fmt: skip
 

@@ -125,14 +125,14 @@ class _Source:
         with Tally(quiet=self.voice.quiet) as tally:
             command = PrepareDataCommand(self.app.folder(path).fetch, window, coming)
             self._prepare(self.app, command, tally)
-        source = f"{_FOLDERS[sport.code]} folder"
-        return Day(self.app, self._now(window), (source, *told), self.live)
+        sources = (f"{_FOLDERS[sport.code]} folder", *told)
+        return Day(self.app, self._now(window), sources, self.live)
 
     def best(self) -> Day:
         """From the site; offline, from what there is."""
         football = sport_of(self.window.leagues) == FOOTBALL
-        prices, told = self._live_prices() if football else ((), ())
         trouble = "the site has football only"
+        prices, told = self._live_prices()
         try:
             if football:
                 return self._site(prices, told)
@@ -175,7 +175,9 @@ class _Source:
                 try:
                     feed = self.app.live_feed(name, tally.fetched, patient=False)
                     fetched = FetchFeeds(feed, self.app.raw)(request)
-                except (FeedError, NothingToDoError) as error:
+                except NothingToDoError:  # it has none of these leagues
+                    continue
+                except FeedError as error:
                     self.voice.warn(f"without {name}: {error}")
                     continue
             for line in fetched.failed:

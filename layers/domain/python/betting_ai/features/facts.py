@@ -71,6 +71,7 @@ class Facts:
             `MISSING` counts. Sources that know of finished events only need not say so.
         quote_live: (m,) the price is of a live feed, which tells within minutes when it changes;
             else of a snapshot (season files, fixtures files), which is believed for much longer.
+            Sources of snapshots only need not say so.
     """
 
     leagues: tuple[str, ...]
@@ -100,7 +101,7 @@ class Facts:
             finished = np.full(len(self), Ended.FINISHED, dtype=np.int64)
             object.__setattr__(self, "ending", finished)
         if not len(self.quote_live):
-            object.__setattr__(self, "quote_live", np.zeros(len(self.quote_event), dtype=np.bool_))
+            object.__setattr__(self, "quote_live", np.zeros(self.quotes, dtype=np.bool_))
 
     def __len__(self) -> int:
         return len(self.event_id)

@@ -125,7 +125,6 @@ def facts_of(
             quote_line=quotes.line,
             quoted_at=quotes.at,
             price=quotes.price,
-            quote_live=np.zeros(len(quotes.event), dtype=np.bool_),
         )
     ])  # fmt: skip
     repaired = dropped + _renamed(table, home, away, rows)
