@@ -106,7 +106,7 @@ def test_a_published_pick_is_read_back_as_the_selection_it_was(stored: Engine, s
     slate(stored, models, sport, as_of, publish=True)
     units = unit_of_work_factory(stored)
     with units() as unit:
-        taken = unit.slates.taken(as_of, "live")
+        taken = unit.slates.taken(as_of + timedelta(seconds=1), "live")
     assert {slug: one.outcome for slug, one in taken.items()} == {
         p.candidate.event_id: p.candidate.outcome for p in expected.picks
     }
