@@ -185,6 +185,7 @@ def test_a_prediction_shows_every_source_and_price(capsys: pytest.CaptureFixture
             "upper_bound": True,
             "model": "2024-06-30",
             "trained_through": "2024-06-30",
+            "may_give_picks": True,
             "other_markets": {
                 "over_under_2_5": {
                     "market": two,
