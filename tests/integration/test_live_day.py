@@ -306,7 +306,7 @@ def test_a_live_price_becomes_a_pick_with_ages(
     assert "price 12 min, last result of Chelsea" in " ".join(card.split())
     report = command(settings, "doctor")
     assert "source odds_api" in report.stdout
-    assert "stored 1, unchanged 1, refused 0" in report.stdout
+    assert "stored: 1, unchanged: 1, refused: 0" in report.stdout
     assert "496 credits left" in report.stdout
     assert "spent 4 today" in report.stdout
     everything = "".join(told for run in (done, report) for told in (run.stdout, run.stderr)) + card

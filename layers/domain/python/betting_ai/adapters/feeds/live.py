@@ -28,6 +28,7 @@ from betting_ai.adapters.feeds.football_data.table import days_since_epoch
 from betting_ai.domain.events import event_id, event_slug
 from betting_ai.domain.leagues import LEAGUES
 from betting_ai.domain.markets import Market
+from betting_ai.domain.sports import SPORTS
 from betting_ai.errors import NotJsonError
 from betting_ai.features.facts import MISSING, NEVER, STATS, Facts, Ints, merge
 from betting_ai.ports.feeds import CleaningReport, NameResolver, Parsed, Payload
@@ -37,7 +38,6 @@ _FARTHEST_ROW: Final = timedelta(days=21)
 _CLOCK_SKEW: Final = timedelta(minutes=2)
 _FARTHEST_TOTAL: Final = 15.0
 _MOST_GOALS: Final = 99
-_THREE_WAY: Final = "football"
 
 
 @dataclass(frozen=True)
@@ -207,8 +207,7 @@ def text(value: object) -> str:
 
 def selections(league: str, market: Market) -> int:
     """How many selections a market has in a league's sport."""
-    three = market is Market.MATCH_RESULT and LEAGUES[league].sport == _THREE_WAY
-    return 3 if three else 2
+    return SPORTS[LEAGUES[league].sport].outcomes if market is Market.MATCH_RESULT else 2
 
 
 def _fault_of(match: LiveMatch, received_at: datetime) -> str | None:
