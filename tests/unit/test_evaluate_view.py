@@ -71,8 +71,12 @@ def test_differences_that_may_be_luck_are_said_to_be() -> None:
         SOURCES["market"]: measures(0.0, 0.0),
         "XGBoost": measures(-0.05, 0.01),
         "deep RL": measures(-0.019, 0.01),
+        "pick price f": measures(1e-17, 1e-18),
     })  # fmt: skip
-    assert told == ("Within noise (two standard errors), to close: deep RL; to results: deep RL.")
+    assert told == (
+        "Within noise (two standard errors), to close: deep RL, pick price f; "
+        "to results: deep RL, pick price f."
+    )
 
 
 def test_where_no_bar_is_drawn_long_work_tells_how_far_it_is(

@@ -135,7 +135,6 @@ def evaluate(
         "in_sample_matches": sum(
             len(a.features.market) for a in predicted.assessments if a.model.in_sample
         ),
-        "ensemble_is_pool": all(_is_pool(m) for m in predicted.manifests.values()),
         "tuned_on": any(m.tuned_through >= command.first for m in predicted.manifests.values()),
         "matches": len(rows),
         "priced": len(predicted.rows),
@@ -290,6 +289,7 @@ def quality(facts: Facts, predicted: Predicted, yardstick: Yardstick) -> dict[st
         "compared": int(known.sum()),
         "not_compared": int((~known).sum()),
         "sources": score(sources, "market", outcome, close),
+        "ensemble_is_pool": all(_is_pool(m) for m in predicted.manifests.values()),
         "leagues": leagues,
     }
 

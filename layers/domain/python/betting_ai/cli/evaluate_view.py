@@ -38,6 +38,9 @@ SOURCES: Final = {
 }
 
 
+_ROUNDING: Final = 1e-12
+"""Two sources that are the same by construction may differ by this much."""
+
 _FOREVER: Final = 3_600.0
 _PAUSE: Final = 10.0
 """Seconds between two lines of progress where no bar can be drawn."""
@@ -205,7 +208,7 @@ def show_backtest(numbers: Mapping[str, Any]) -> None:
         f"{numbers['settings_tried']} settings were tried; less the luck of the best of so many, "
         f"the closing-line value is {percent(deflated['clv_deflated'])}."
     )
-    show_quality(console, numbers["sources"])
+    show_quality(console, numbers["sources"], same=numbers["ensemble_is_pool"])
     show_timing(console, numbers["timing"])
     for name, bound in numbers.get("upper_bounds", {}).items():
         console.print(
@@ -270,7 +273,7 @@ def noise(sources: Mapping[str, Mapping[str, Any]]) -> str:
         others = {title: d for title, d in others.items() if not isnan(d["mean"])}
         if not others:  # a sport without closes
             continue
-        near = [title for title, d in others.items() if not abs(d["mean"]) > 2.0 * d["se"]]
+        near = [t for t, d in others.items() if not abs(d["mean"]) > 2.0 * d["se"] + _ROUNDING]
         names = "all" if len(near) == len(others) else ", ".join(near) or "none"
         told.append(f"{words}: {names}")
     return f"Within noise (two standard errors), {'; '.join(told)}."
