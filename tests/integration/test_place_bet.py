@@ -362,6 +362,28 @@ def test_bets_are_settled_and_paid_once_and_again_when_corrected(desk: Desk) -> 
     assert tuple(last.values()) == ("correction", Decimal("-23.00"))
 
 
+def test_what_the_venue_paid_counts_more_than_the_rules(desk: Desk) -> None:
+    desk.session(mode=REAL)
+    desk.venue.real = True
+    bet = desk.place(1)
+    desk.world.tell(match(0, (2, 1)), match(1, (2, 1)), match(2, (2, 1)))
+    desk.world.settle()
+    assert desk.cash() == Decimal("1013.00")
+    after = EVENING - MORNING + timedelta(hours=1)
+    paid = VenueBet(bet.bet.reference, BetState.WON, returned=Decimal("23.00"))
+    desk.venue.status = lambda _reference: paid  # type: ignore[attr-defined]
+    assert desk.reconcile(after).changed == ()  # as the rules say
+    paid = replace(paid, state=BetState.VOID, returned=Decimal("10.00"))
+    [found] = desk.reconcile(after).changed
+    assert (found.status, found.profit, desk.cash()) == ("void", 0, Decimal("1000.00"))
+    desk.world.settle(EVENING + timedelta(hours=2))
+    assert desk.cash() == Decimal("1000.00")
+    assert desk.reconcile(after).changed == ()
+    [last] = desk.world.rows("SELECT reason, clv FROM settlements ORDER BY id DESC LIMIT 1")
+    assert last["reason"] == "venue"
+    assert last["clv"] is not None
+
+
 def test_a_session_with_open_bets_stays_open(desk: Desk) -> None:
     number = desk.session()
     desk.place(1)

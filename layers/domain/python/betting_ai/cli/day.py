@@ -150,7 +150,8 @@ class _Source:
         if len(window_rows(facts, window)):
             read = f"{latest[0].received_at:%Y-%m-%d %H:%M} UTC" if latest else "long ago"
             self.voice.note(f"{trouble}; showing what is in the database, read {read}")
-            return Day(self.app, window, (f"database, read {read}", *told))
+            sources = (f"database, read {read}", *told)
+            return Day(self.app, window, sources, live=bool(prices))
         asked = self.window.as_of.date()
         sampled = not seasons and SAMPLE_DAYS[0] <= asked <= SAMPLE_DAYS[1]
         if not (football and (self.live or sampled)):

@@ -229,6 +229,10 @@ class BetRepository(Protocol):
         """
         ...
 
+    def settled(self, mode: str, since: datetime) -> list[StoredBet]:
+        """Bets of a mode that were settled since an instant, oldest first."""
+        ...
+
     def bets(self, session_id: int | None = None, limit: int | None = None) -> list[StoredBet]:
         """Bets of a session or of all, newest first."""
         ...

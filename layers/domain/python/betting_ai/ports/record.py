@@ -255,6 +255,14 @@ class RecordRepository(Protocol):
         """Keep settlements in their chain, and let picks show them."""
         ...
 
+    def settled_bet(self, key: int) -> tuple[Due, Verdict]:
+        """A bet and its last settlement; nobody else settles before this transaction ends.
+
+        Raises:
+            InvalidInputError: it is not settled.
+        """
+        ...
+
     def settlements(self) -> list[Settlement]:
         """All of them, oldest first."""
         ...

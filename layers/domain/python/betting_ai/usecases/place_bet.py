@@ -8,7 +8,7 @@ have been taken stays unknown until the venue has been asked.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -18,6 +18,7 @@ from betting_ai.clock import Clock
 from betting_ai.domain.leagues import LEAGUES
 from betting_ai.domain.markets import BettingMarket, market_at
 from betting_ai.domain.protections import Proposal, violations
+from betting_ai.domain.settlement import Settled
 from betting_ai.errors import (
     DomainError,
     InvalidInputError,
@@ -37,7 +38,7 @@ from betting_ai.ports.bets import (
     StoredBet,
 )
 from betting_ai.ports.feeds import KnownTeams, Resolver
-from betting_ai.ports.record import RecordedPick
+from betting_ai.ports.record import RecordedPick, Settlement, Why
 from betting_ai.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from betting_ai.ports.venue import BetSlip, BetState, Venue, VenueBet, VenueFixture
 
@@ -47,6 +48,9 @@ IN_FLIGHT: Final = timedelta(minutes=5)
 LATEST_ASKED: Final = timedelta(days=2)
 """So long a bet that seems never to have arrived is asked about."""
 
+PAID_WITHIN: Final = timedelta(days=14)
+"""So long after its settlement a real bet is held against what the venue paid."""
+
 _NAMES: Final = UUID("6f4b9a52-0f0e-4a3c-9a5e-6d4f2b7c1e90")  # any that nothing else uses
 _MOVED: Final = timedelta(days=1)  # a kick-off may be moved by so much and still be the same match
 
@@ -54,6 +58,13 @@ _STATUS: Final = {
     BetState.PENDING: BetStatus.PENDING,
     BetState.REFUSED: BetStatus.REJECTED,
 }  # everything else that a venue has, it has taken
+_RESULT: Final = {
+    BetState.WON: Settled.WON,
+    BetState.LOST: Settled.LOST,
+    BetState.VOID: Settled.VOID,
+    BetState.HALF_WON: Settled.HALF_WON,
+    BetState.HALF_LOST: Settled.HALF_LOST,
+}
 
 
 @dataclass(frozen=True)
@@ -276,7 +287,7 @@ class Reconciled:
     """What asking the venues gave.
 
     Attributes:
-        changed: bets that stand otherwise than before.
+        changed: bets that stand otherwise than before, or were paid otherwise.
         unknown: bets that still only their venue can tell about.
         failed: what could not be asked, one line each.
     """
@@ -301,24 +312,47 @@ class ReconcileBets:
     clock: Clock
 
     def __call__(self) -> Reconciled:
-        """Ask about every bet that is unknown or pending, or seems never to have arrived."""
+        """Ask about every bet that is unknown or pending, or seems never to have arrived.
+
+        Real bets that were settled lately are asked about too: the venue's money is what counts.
+        """
         now = self.clock.now()
         with self.units() as unit:
             asked = unit.bets.undecided(now - LATEST_ASKED)
+            settled = unit.bets.settled(REAL, now - PAID_WITHIN)
         changed, unknown, failed = [], [], []
-        for bet in asked:
+        for bet in (*asked, *settled):
+            doubtful = bet.settled_at is None
             try:
                 answer = self.venue(bet.bet.venue).status(bet.bet.reference)
             except DomainError as error:
                 failed.append(f"{bet.bet.venue}: {error}")
-                unknown.append(bet)
+                unknown += [bet] if doubtful else []
                 continue
-            found = self._note(bet, answer, now)
-            if found.status != bet.status:
+            found = self._note(bet, answer, now) if doubtful else self._paid(bet, answer, now)
+            if found != bet:
                 changed.append(found)
             elif found.status in (BetStatus.UNKNOWN, BetStatus.PENDING):
                 unknown.append(found)
         return Reconciled(tuple(changed), tuple(unknown), tuple(dict.fromkeys(failed)))
+
+    def _paid(self, bet: StoredBet, answer: VenueBet, now: datetime) -> StoredBet:
+        """Settle anew by the venue's word where it paid otherwise than the rules say."""
+        if answer.returned is None:
+            return bet
+        money = answer.returned - bet.bet.stake
+        if money == bet.profit:
+            return bet
+        with self.units() as unit:
+            due, last = unit.record.settled_bet(bet.id)
+            result = _RESULT.get(answer.state) or _by_money(money, bet)
+            verdict = replace(last, result=result, why=Why.VENUE, profit=money)
+            settlement = Settlement(due, verdict, now)
+            unit.record.settle([settlement])
+            unit.bets.pay([settlement])
+            found = unit.bets.find(bet.bet.reference)
+            unit.commit()
+        return found or bet
 
     def _note(self, bet: StoredBet, answer: VenueBet, now: datetime) -> StoredBet:
         status = _STATUS.get(answer.state, BetStatus.PLACED)
@@ -363,6 +397,15 @@ def _reference(unit: UnitOfWork, session: Session, pick: RecordedPick) -> UUID:
         for bet in unit.bets.bets(session.id)
     )
     return uuid5(_NAMES, f"{session.id}/{pick.hash}/{rejected}")
+
+
+def _by_money(money: Decimal, bet: StoredBet) -> Settled:
+    """What an amount that no rule names comes nearest to."""
+    if money == 0:
+        return Settled.VOID
+    if money > 0:
+        return Settled.WON
+    return Settled.LOST if money == -bet.bet.stake else Settled.HALF_LOST
 
 
 def _told(pick: RecordedPick, market: BettingMarket) -> str:

@@ -115,6 +115,8 @@ def judge(
     else:
         return None
     if due.last is not None and due.last.score == score:
+        if due.last.why is Why.VENUE:  # its money has moved; no rule moves it back
+            return due.last
         why = due.last.why
     result = settle(due.market, due.line, due.outcome, score)
     value = None

@@ -14,7 +14,7 @@ from typing import Any, Final
 from betting_ai.domain.record import broken, digest
 from betting_ai.domain.settlement import Settled, profit, settle
 from betting_ai.ports.bets import LedgerLine, Session, StoredBet
-from betting_ai.ports.record import Link, RecordedPick, Verdict
+from betting_ai.ports.record import Link, RecordedPick, Verdict, Why
 from betting_ai.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from betting_ai.usecases.settle_picks import figures
 
@@ -150,6 +150,9 @@ def _settlements(unit: UnitOfWork) -> Iterator[Flaw]:
     for one in unit.record.settlements():
         due, verdict = one.due, one.verdict
         name = f"settlement of {due.subject} {due.id} ({due.event_id})"
+        if verdict.why is Why.VENUE:  # what the venue paid follows from nothing that is stored
+            last[str(due.subject), due.id] = verdict
+            continue
         if verdict.result is not settle(due.market, due.line, due.outcome, verdict.score):
             yield Flaw(name, f"{verdict.result} does not follow from the score")
         if verdict.profit != profit(verdict.result, due.stake, due.price):

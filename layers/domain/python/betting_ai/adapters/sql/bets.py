@@ -247,6 +247,11 @@ class SqlBetRepository:
         )
         return self._bets(sa.or_(table.status.in_(_UNDECIDED), missing))[::-1]
 
+    def settled(self, mode: str, since: datetime) -> list[StoredBet]:
+        """Bets of a mode that were settled since an instant, oldest first."""
+        table = tables.Bet
+        return self._bets(sa.and_(table.mode == mode, table.settled_at >= since))[::-1]
+
     def bets(self, session_id: int | None = None, limit: int | None = None) -> list[StoredBet]:
         """Bets of a session or of all, newest first."""
         wanted = sa.true() if session_id is None else tables.Bet.session_id == session_id

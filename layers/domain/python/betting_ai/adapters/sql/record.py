@@ -68,12 +68,28 @@ class SqlRecordRepository:
 
     def due(self, as_of: datetime) -> list[Due]:
         """What has to be settled: nobody else settles before this transaction ends."""
-        self._connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        self._lock()
         pick, bet = tables.Recommendation, tables.Bet
         return [
             *self._due(Subject.PICK, pick, pick.status == "pending", as_of),
             *self._due(Subject.BET, bet, bet.status == "placed", as_of),
         ]
+
+    def settled_bet(self, key: int) -> tuple[Due, Verdict]:
+        """A bet and its last settlement; nobody else settles before this transaction ends.
+
+        Raises:
+            InvalidInputError: it is not settled.
+        """
+        self._lock()
+        last = orm.aliased(tables.Settlement)
+        found = self._with_last(Subject.BET, tables.Bet, last, tables.Bet.id == key)
+        if not found or found[0].last is None:
+            raise InvalidInputError(f"bet {key} is not settled")
+        return found[0], found[0].last
+
+    def _lock(self) -> None:
+        self._connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
 
     def _due(
         self,
@@ -83,23 +99,35 @@ class SqlRecordRepository:
         as_of: datetime,
     ) -> list[Due]:
         event, last = tables.Event, orm.aliased(tables.Settlement)
-        newest = (
-            sa.select(sa.func.max(tables.Settlement.id))
-            .where(_of(tables.Settlement, subject) == table.id)
-            .correlate(table)
-            .scalar_subquery()
-        )
         told_otherwise = sa.exists().where(tables.EventEnding.event_id == table.event_id)
         late_close = sa.and_(last.clv.is_(None), event.kickoff > as_of - _LATE_CLOSE)
         anew = sa.and_(
             last.id.is_not(None),
             sa.or_(told_otherwise, last.reason == Why.NO_RESULT, late_close),
         )
+        over = event.kickoff <= as_of
+        return self._with_last(subject, table, last, sa.and_(over, sa.or_(unsettled, anew)))
+
+    def _with_last(
+        self,
+        subject: Subject,
+        table: type[tables.Recommendation | tables.Bet],
+        last: type[tables.Settlement],
+        wanted: sa.ColumnElement[bool],
+    ) -> list[Due]:
+        """Picks or bets, each with its newest settlement where it has one."""
+        event = tables.Event
+        newest = (
+            sa.select(sa.func.max(tables.Settlement.id))
+            .where(_of(tables.Settlement, subject) == table.id)
+            .correlate(table)
+            .scalar_subquery()
+        )
         rows = self._connection.execute(
             sa.select(*_due_columns(table, event, last))
             .join(event, event.id == table.event_id)
             .outerjoin(last, last.id == newest)
-            .where(event.kickoff <= as_of, sa.or_(unsettled, anew))
+            .where(wanted)
             .order_by(table.id)
         ).mappings()
         return [_due_of(subject, row) for row in rows]
