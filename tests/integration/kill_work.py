@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -122,23 +125,38 @@ def calls_of_a_day(url: str, folder: Path) -> int:
     return count
 
 
-def die_at_call(url: str, folder: Path, number: int) -> None:
-    """Work until the n-th moment before or after a statement or commit, and die there."""
+def work(url: str, folder: Path, number: int | None = None) -> None:
+    """Work to the end, or until the n-th moment before or after a call, and die there."""
     engine, left = connect(url, pool="server"), number
 
     def tick(*_: Any, **__: Any) -> None:
         nonlocal left
-        left -= 1
-        if left <= 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if left is not None:
+            left -= 1
+            if left <= 0:
+                os.kill(os.getpid(), signal.SIGKILL)
 
     _at_every_call(engine, tick, tick)
     day(engine, folder)
 
 
-def work(url: str, folder: Path) -> None:
-    """Work to the end, unless somebody else ends it."""
-    day(connect(url, pool="server"), folder)
+def serve() -> None:
+    """Fork a worker for every line on stdin, end it as told, and say how it ended.
+
+    Everything is imported once; a worker is there within milliseconds.
+    """
+    for line in sys.stdin:
+        told = json.loads(line)
+        worker = os.fork()
+        if not worker:
+            work(told["url"], Path(told["folder"]), told["number"])
+            os._exit(0)
+        if told["after"] is not None:
+            time.sleep(told["after"])
+            os.kill(worker, signal.SIGKILL)
+        _, status = os.waitpid(worker, 0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
 
 
 def _at_every_call(engine: Engine, before: Callable[..., None], after: Callable[..., None]) -> None:
@@ -146,3 +164,7 @@ def _at_every_call(engine: Engine, before: Callable[..., None], after: Callable[
     event.listen(engine, "after_cursor_execute", after)
     event.listen(engine, "commit", before)
     event.listen(engine, "checkin", after)  # a unit of work is over, committed or not
+
+
+if __name__ == "__main__":
+    serve()

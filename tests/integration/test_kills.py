@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
+import json
+import os
 import random
 import shutil
+import subprocess
+import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC
 from datetime import date as calendar_date
@@ -35,7 +38,6 @@ from small_model import THROUGH, artifact, league
 PLACED_KILLS = 140  # spread over the calls of a day, of which there are some 370
 RANDOM_KILLS = 60
 SIGKILL = -9
-SLOWEST = 60.0  # seconds after which a child counts as hung
 
 # What a day comes to, without the numbers that a database gives out and skips when it rolls back.
 CONTENT = {
@@ -106,11 +108,17 @@ def ground(
 
 
 @pytest.fixture(scope="module")
-def children() -> Any:
-    """Makes processes quickly: each is forked from one that has everything imported."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["integration.kill_work"])
-    return context
+def workshop() -> Iterator[subprocess.Popen[str]]:
+    """A process that forks workers, see `kill_work.serve`."""
+    tests = Path(kill_work.__file__).resolve().parents[1]
+    environment = os.environ | {"PYTHONPATH": str(tests), "OPENBLAS_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "integration.kill_work"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
+    ) as process:  # fmt: skip
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()  # it ends with its input
 
 
 def content(engine: Engine) -> dict[str, list[Any]]:
@@ -132,19 +140,21 @@ def undisturbed(ground: Ground) -> dict[str, list[Any]]:
 
 
 def killed(
-    ground: Ground, children: Any, target: Callable[..., None], *arguments: Any, after: float | None
-) -> dict[str, list[Any]]:  # fmt: skip
+    ground: Ground,
+    workshop: subprocess.Popen[str],
+    number: int | None = None,
+    after: float | None = None,
+) -> dict[str, list[Any]]:
     """What a day comes to that was killed once, and then taken up again."""
     with ground.world() as name:
         url, folder = ground.server.url(name), ground.objects()
-        child = children.Process(target=target, args=(url, folder, *arguments), daemon=True)
-        child.start()
-        child.join(SLOWEST if after is None else after)
-        if after is not None:
-            child.kill()
-            child.join(SLOWEST)
-        assert child.exitcode == SIGKILL or (after is not None and child.exitcode == 0)
-        child.close()
+        told = {"url": url, "folder": str(folder), "number": number, "after": after}
+        assert workshop.stdin is not None
+        assert workshop.stdout is not None
+        workshop.stdin.write(json.dumps(told) + "\n")
+        workshop.stdin.flush()
+        code = int(workshop.stdout.readline())
+        assert code == SIGKILL or (after is not None and code == 0)
         engine = connect(url, pool="server")
         kill_work.recover(engine, folder)
         found = content(engine)
@@ -153,22 +163,24 @@ def killed(
     return found
 
 
-def test_a_day_may_be_killed_at_any_call_to_the_database(ground: Ground, children: Any) -> None:
+def test_a_day_may_be_killed_at_any_call_to_the_database(
+    ground: Ground, workshop: subprocess.Popen[str]
+) -> None:
     """Before and after statements and commits, one kill each."""
     with ground.world() as name:
         points = kill_work.calls_of_a_day(ground.server.url(name), ground.objects())
     expected = undisturbed(ground)
     assert points > 2 * PLACED_KILLS
     for point in np.linspace(1, points, PLACED_KILLS).astype(int).tolist():
-        found = killed(ground, children, kill_work.die_at_call, point, after=None)
+        found = killed(ground, workshop, number=point)
         assert found == expected, f"killed at call {point} of {points}"
 
 
-def test_and_at_any_time(ground: Ground, children: Any) -> None:
+def test_and_at_any_time(ground: Ground, workshop: subprocess.Popen[str]) -> None:
     """In the middle of statements too, and while the server commits."""
     expected = undisturbed(ground)
     chance = random.Random(7)  # noqa: S311 - the same moments every time
     for _ in range(RANDOM_KILLS):
         after = chance.uniform(0.0, 1.0)
-        found = killed(ground, children, kill_work.work, after=after)
+        found = killed(ground, workshop, after=after)
         assert found == expected, f"killed after {after:.3f} s"

@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
+from betting_ai.adapters.sql.unit_of_work import SqlUnitOfWork
 from betting_ai.cli.main import main
 from betting_ai.cli.performance import sparkline
 from betting_ai.domain.markets import Outcome
+from betting_ai.ports.repositories import ReviewItem
 from conftest import FOOTBALL
 from integration.record_world import EARLY, EVENING, World, match, pick, slate, world
 from small_league import Match
@@ -201,6 +203,26 @@ def test_the_ways_to_stop(world: World, typed: Type) -> None:
     told = typed("venue", "place", "1").err
     assert "you excluded yourself" in told
     assert "you asked for a pause" in told
+
+
+def test_a_persons_word_on_a_name(world: World, typed: Type) -> None:
+    assert typed("review").code == 3
+    with SqlUnitOfWork(world.engine) as unit:
+        unit.review.add(
+            ReviewItem("odds_api", "ENG", "E0", "Ash Utd", "doubtful", (("Ash", 81.5), ("Elm", 40)))
+        )
+        unit.review.add(ReviewItem("odds_api", "ENG", "E0", "Oak", "refused"))
+        unit.commit()
+    assert "Ash (82), Elm (40)" in typed("review").out
+    [first, second] = typed("review", "--json").told
+    assert (first["name"], second["candidates"]) == ("Ash Utd", [])
+    assert typed("review", "accept", "3").code == 2
+    assert typed("review", "accept", "2").code == 2
+    assert typed("review", "accept", "2", "--team", "Nobody").code == 2
+    assert typed("review", "accept", "1", "--json").told == {"name": "Ash Utd", "team": "Ash"}
+    assert [one["name"] for one in typed("review", "--json").told] == ["Oak"]
+    with SqlUnitOfWork(world.engine) as unit:
+        assert unit.teams.aliases("odds_api", "ENG") == {"Ash Utd": "Ash"}
 
 
 def test_real_venues_are_off(typed: Type) -> None:
