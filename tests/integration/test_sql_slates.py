@@ -27,7 +27,9 @@ from made_slates import CANDIDATE, made_pick, made_slate
 NOON = datetime(2024, 6, 20, 12, 0, 0, 250_000, tzinfo=UTC)  # before every kick-off
 SECOND = timedelta(seconds=1)
 AFTER = NOON + SECOND
-RATIONALE = Rationale("Underpriced.", ("Books disagree.",), {"fair_odds": 2.168, "tiny": 1e-06})
+RATIONALE = Rationale(
+    "Underpriced.", ("Books disagree.",), {"fair_odds": 2.168, "tiny": 1e-06, "none": -0.0}
+)
 
 
 @pytest.fixture

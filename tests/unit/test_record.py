@@ -30,3 +30,8 @@ def test_what_json_cannot_say_has_no_text():
         canonical({"p": float("nan")})
     with pytest.raises(TypeError, match="set has no place"):
         canonical({"p": set()})
+
+
+def test_a_zero_has_no_sign() -> None:
+    told = {"effects": [{"rest": -0.0}, (0.0, -1.5)]}
+    assert canonical(told) == '{"effects":[{"rest":0.0},[0.0,-1.5]]}'

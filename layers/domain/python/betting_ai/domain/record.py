@@ -17,14 +17,15 @@ from typing import Any
 def canonical(entry: Mapping[str, Any]) -> str:
     """The one JSON text of an entry: sorted keys, no spaces, ASCII.
 
-    Instants are written in UTC, decimals as text with the places they have.
+    Instants are written in UTC, decimals as text with the places they have. A zero has no sign:
+    not everything that keeps JSON keeps it.
 
     Raises:
         ValueError: a number is not finite.
         TypeError: something JSON has no words for.
     """
     return json.dumps(
-        entry, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_as_text
+        _unsigned(entry), sort_keys=True, separators=(",", ":"), allow_nan=False, default=_as_text
     )
 
 
@@ -54,6 +55,17 @@ def broken(
     if digest(entry, previous or "") != link:
         return "what it says is not what was published"
     return None
+
+
+def _unsigned(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """The same with 0.0 for every -0.0."""
+    if isinstance(value, float):
+        return value + 0.0
+    if isinstance(value, Mapping):
+        return {name: _unsigned(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_unsigned(each) for each in value]
+    return value
 
 
 def _as_text(value: object) -> str:

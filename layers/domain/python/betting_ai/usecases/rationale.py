@@ -113,7 +113,7 @@ def _value_analysis(
         "market_maximum_odds": _or_none(market.maximum[event, k]),
         "prices": prices,
         "newest_results": _newest_results(assessment, event, as_of),
-        "effects": {name: round(effect, 6) for name, effect in effects.items()},
+        "effects": {name: round(effect, 6) + 0.0 for name, effect in effects.items()},
         "cancels": [
             f"the best price falls below {pick.bet_until}",
             "a team sheet or news moves the market: the price is then not the one judged here",
