@@ -119,7 +119,7 @@ def measure(facts: Facts) -> dict[str, float]:
         assert len(matrix) == len(facts)
 
     history = summarise(facts, forever, spec)
-    asked = Asked.of(history, facts, rows, build(history, facts, rows, as_of, spec).cutoff)
+    asked = Asked.of(history, facts, rows, build(history, facts, rows, as_of, spec).cutoff, spec)
     prices = facts.price[facts.quote_market == Market.MATCH_RESULT]
     devig = seconds(lambda: fair_probabilities(prices))
     whole = seconds(everything)

@@ -146,7 +146,7 @@ def raw_copy(engine: Engine, rows: bytes) -> float:
 def stream(connection: Connection, sql: str, data: io.BytesIO) -> io.BytesIO:
     """A COPY from or to a stream, by the driver alone."""
     cursor = connection.connection.cursor()
-    cursor.execute(sql, stream=data)
+    cursor.execute(sql, stream=data)  # type: ignore[call-arg]
     cursor.close()
     return data
 
