@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import isnan
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,6 +40,8 @@ def performance(
     command = TrackRecordCommand(day_or_none(since), day_or_none(until), profile)
     with build(current_settings()) as app:
         record = app.track_record(command)
+        if not record["picks"]:  # a database that days were lived again in has no others
+            record = app.track_record(replace(command, mode="replay"))
     if not record["picks"]:
         raise NothingToDoError("nothing has been recommended yet; `top3-bets` does so")
     if page is not None or picture is not None:
@@ -113,8 +116,8 @@ def _table(name: str, groups: Mapping[str, Mapping[str, Any]]) -> Any:  # noqa: 
     from rich.table import Table
 
     table = Table(f"by {name}", box=box.SIMPLE_HEAD)
-    for title in ("picks", "CLV (SE)", "claimed", "beat close", "profit", "yield (SE)"):
-        table.add_column(title, justify="right")
+    for title in ("picks", "CLV (SE)", "claim", "beat", "profit", "yield (SE)"):
+        table.add_column(title, justify="right", no_wrap=True)
     for value, s in groups.items():
         table.add_row(
             value, str(s["picks"]), _points(s["clv"]), f"{s['claimed_ev']:+.1%}",

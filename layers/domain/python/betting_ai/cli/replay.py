@@ -110,8 +110,8 @@ def replay(
     if as_json:
         told = {"replay": _line(lived), "backtest": _line(expected), "differing": differing}
         typer.echo(json.dumps(told | {"record_holds": not flaws}))
-    else:
-        _show(lived)
+    elif not (flaws or differing):
+        _show(lived, app.settings.home)
     if flaws:
         raise RecordBrokenError(f"{flaws[0].where}: {flaws[0].what}")
     if differing:
@@ -128,7 +128,7 @@ def _line(totals: Any) -> dict[str, Any]:  # noqa: ANN401
     }
 
 
-def _show(totals: Any) -> None:  # noqa: ANN401
+def _show(totals: Any, home: Path) -> None:  # noqa: ANN401
     line = _line(totals)
     clv = totals.clv_sum / totals.with_close if totals.with_close else float("nan")
     typer.echo(
@@ -137,3 +137,4 @@ def _show(totals: Any) -> None:  # noqa: ANN401
         f"{line['staked']:.2f}, profit {line['profit']:+.2f}, bankroll {line['bankroll']:.2f}."
     )
     typer.echo("The record holds, and the backtest of these days says the same.")
+    typer.echo(f"It stays until the next replay: BETTING_AI_HOME={home} shows it.")
