@@ -12,6 +12,7 @@ from betting_ai.adapters.sql.unit_of_work import SqlUnitOfWork
 from betting_ai.domain.markets import Outcome
 from betting_ai.domain.odds import fair_probabilities
 from betting_ai.domain.settlement import Ending, Score, Settled
+from betting_ai.errors import InvalidInputError
 from betting_ai.ports.record import Why
 from betting_ai.ports.repositories import Prediction
 from integration.record_world import (
@@ -126,6 +127,21 @@ def test_an_event_that_was_not_played_voids(world: World, word: Ending) -> None:
     ending(world, 0, Score(Ending.FINISHED, 3, 0), timedelta(hours=4))
     world.settle(EVENING + timedelta(hours=5))
     assert world.statuses() == [WON]
+
+
+def test_what_is_called_off_before_it_begins_is_void_at_once(world: World) -> None:
+    world.publish(slate(pick(0)))
+    early = MORNING + timedelta(hours=1) - EVENING
+    with pytest.raises(InvalidInputError, match="cannot be finished yet"):
+        ending(world, 0, Score(Ending.FINISHED, 1, 0), early)
+    with pytest.raises(InvalidInputError, match="cannot be abandoned yet"):
+        ending(world, 0, Score(Ending.ABANDONED), early)
+    assert ending(world, 0, Score(Ending.POSTPONED), early)
+    [one] = world.settle(MORNING + timedelta(hours=2)).settlements
+    assert one.verdict.result is Settled.VOID
+    with SqlUnitOfWork(world.engine) as unit:
+        taken = unit.slates.taken(MORNING + timedelta(hours=2), "live")
+    assert taken[SLUGS[0]].bet  # and nobody recommends it again
 
 
 def test_a_persons_word_stands_against_the_file_that_is_read_again(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import sys
 from collections.abc import Callable, Collection, Iterator
@@ -117,7 +118,7 @@ class App:
 
     @property
     def bankroll(self) -> Decimal:
-        """Of the open session, a real one first; else as set."""
+        """Of the open session, a real one where real venues are on; else as set."""
         return self._bankroll(REAL, PAPER)
 
     def _bankroll(self, *modes: str) -> Decimal:
@@ -436,6 +437,12 @@ class App:
             clock: tells what counts as the present there.
         """
         home = self.settings.home / "replay"
+        home.mkdir(parents=True, exist_ok=True)
+        lock = self._stack.enter_context((home / "lock").open("w"))
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InvalidInputError(f"another replay is running in {home}") from None
         self._stack.enter_context(EmbeddedPostgres(home)).wipe()
         everything = {"*": (Decimal("0.01"), Decimal(10) ** 12)}
         own = {

@@ -35,6 +35,9 @@ def history(
     since: _Since = None,
     until: _Until = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Most to show.")] = 50,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also those that a later slate replaced.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """The newest picks with what became of them."""
@@ -45,9 +48,11 @@ def history(
 
     first, last = day_or_none(since), day_or_none(until)
     with build(current_settings()) as opened, opened.units() as unit:
-        picks = unit.record.picks(first, last)[-limit:]
+        found = unit.record.picks(first, last)
+    picks = [pick for pick in found if everything or pick.status != "replaced"][-limit:]
     if not picks:
-        raise NothingToDoError("nothing has been recommended yet; `top3-bets` does so")
+        asked = " on those days" if since or until else ""
+        raise NothingToDoError(f"nothing has been recommended yet{asked}; `top3-bets` does so")
     if as_json:
         typer.echo(json.dumps([pick_line(pick) for pick in picks[::-1]], ensure_ascii=False))
     else:

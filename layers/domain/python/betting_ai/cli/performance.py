@@ -14,6 +14,7 @@ import typer
 from betting_ai.cli.context import Json, current_settings
 from betting_ai.cli.history import day_or_none
 from betting_ai.cli.outputs import check_outputs, without_nan, write_bytes, write_whole
+from betting_ai.cli.top3 import criteria_of
 from betting_ai.errors import NothingToDoError
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -37,13 +38,16 @@ def performance(
     from betting_ai.usecases.track_record import TrackRecordCommand
 
     check_outputs({"--html": page, "--png": picture})
+    if profile is not None:
+        criteria_of(profile, None, None, None)
     command = TrackRecordCommand(day_or_none(since), day_or_none(until), profile)
     with build(current_settings()) as app:
         record = app.track_record(command)
         if not record["picks"]:  # a database that days were lived again in has no others
             record = app.track_record(replace(command, mode="replay"))
     if not record["picks"]:
-        raise NothingToDoError("nothing has been recommended yet; `top3-bets` does so")
+        asked = " that was asked for" if (since or until or profile) else ""
+        raise NothingToDoError(f"nothing{asked} has been recommended yet; `top3-bets` does so")
     if page is not None or picture is not None:
         from betting_ai.cli.backtest import require_training
 
@@ -88,8 +92,9 @@ def show(record: Mapping[str, Any]) -> None:
         f"{gain['mean']:+.1%}{_between(gain['interval'])}. Profit needs thousands of bets to say "
         "anything; closing-line value some tens."
     )
-    line = sparkline([day["clv_so_far"] for day in record["series"]])
-    console.print(f"CLV so far   {line}", style="cyan")
+    if clv["n"]:
+        line = sparkline([day["clv_so_far"] for day in record["series"]])
+        console.print(f"CLV so far   {line}", style="cyan")
     console.print(f"Profit       {sparkline([d['profit_so_far'] for d in record['series']])}")
     for name, groups in record["by"].items():
         if len(groups) > 1:

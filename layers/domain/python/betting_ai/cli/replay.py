@@ -31,10 +31,10 @@ from betting_ai.cli.top3 import (
     money,
 )
 from betting_ai.domain.sports import FOOTBALL, sport_of
-from betting_ai.errors import InvalidInputError, RecordBrokenError
+from betting_ai.errors import InvalidInputError, NothingToDoError, RecordBrokenError
 
 
-def replay(
+def replay(  # noqa: PLR0915 - options, imports and one call
     folder: Annotated[
         Path, typer.Option("--folder", help="Season files: <season>/<division>.csv.")
     ],
@@ -90,9 +90,11 @@ def replay(
         facts = unseen(outside, folder, first, last, voice, bars.read, MATCH_RESULT, codes)
         past = Replay(facts, outside.registry, settings.channel)
         days = past.days(first, last, window)
-        clock = MovingClock(days[0].window.as_of if days else window.as_of)
+        if not any(len(day.events) for day in days):
+            raise NothingToDoError(f"no match to bet on from {first} to {last}")
+        clock = MovingClock(days[0].window.as_of)
         app = outside.for_replay(clock)
-        for day in (days[:1] + days[-1:]) if days else []:
+        for day in (days[0], days[-1]):
             app.prepare_data(PrepareDataCommand(app.folder(folder).fetch, day.window))
         relive = Relive(
             app.units, app.select_top3, lambda: app.place_bet("paper"), app.settle_picks, clock
@@ -110,12 +112,12 @@ def replay(
     if as_json:
         told = {"replay": _line(lived), "backtest": _line(expected), "differing": differing}
         typer.echo(json.dumps(told | {"record_holds": not flaws}))
-    elif not (flaws or differing):
+    wrong = [f"{flaw.where}: {flaw.what}" for flaw in flaws]
+    wrong += [f"replay and backtest differ in {', '.join(differing)}"] if differing else []
+    if wrong:
+        raise RecordBrokenError(wrong[0])
+    if not as_json:
         _show(lived, app.settings.home)
-    if flaws:
-        raise RecordBrokenError(f"{flaws[0].where}: {flaws[0].what}")
-    if differing:
-        raise RecordBrokenError(f"replay and backtest differ in {', '.join(differing)}")
 
 
 def _line(totals: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -130,10 +132,10 @@ def _line(totals: Any) -> dict[str, Any]:  # noqa: ANN401
 
 def _show(totals: Any, home: Path) -> None:  # noqa: ANN401
     line = _line(totals)
-    clv = totals.clv_sum / totals.with_close if totals.with_close else float("nan")
+    mean = f"{totals.clv_sum / totals.with_close:+.2%} a pick" if totals.with_close else "unknown"
     typer.echo(
         f"{line['slates']} slates, {line['picks']} picks, {line['won']} won; closing-line value "
-        f"{clv:+.2%} a pick, {line['beat_close']} of {line['with_close']} beat the close; staked "
+        f"{mean}, {line['beat_close']} of {line['with_close']} beat the close; staked "
         f"{line['staked']:.2f}, profit {line['profit']:+.2f}, bankroll {line['bankroll']:.2f}."
     )
     typer.echo("The record holds, and the backtest of these days says the same.")

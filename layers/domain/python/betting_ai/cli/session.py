@@ -17,6 +17,7 @@ from betting_ai.errors import InvalidInputError, NothingToDoError
 
 if TYPE_CHECKING:
     from betting_ai.clock import Clock
+    from betting_ai.domain.protections import Standing
     from betting_ai.ports.bets import Pause, Session
     from betting_ai.ports.unit_of_work import UnitOfWork
 
@@ -49,27 +50,34 @@ def show(context: typer.Context, as_json: Json = False) -> None:
     """Every session, the newest first."""
     if context.invoked_subcommand:
         return
-    with _unit() as (unit, _):
+    with _unit() as (unit, clock):
         sessions = unit.bets.sessions()[::-1]
+        stops = {s.id: _stops(unit.bets.standing(s.id, clock.now())) for s in sessions if s.open}
     if not sessions:
         raise NothingToDoError("no session yet; begin one with `session start --bankroll 1000`")
     if as_json:
-        typer.echo(json.dumps([_line(session) for session in sessions]))
+        lines = [_line(session) | {"stopped_by": stops.get(session.id, [])} for session in sessions]
+        typer.echo(json.dumps(lines))
         return
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("", "name", "mode", "state", "since", box=box.SIMPLE_HEAD)
+    table = Table("", "session", "since", box=box.SIMPLE_HEAD)
     for title in ("began with", "cash", "at risk", "bankroll"):
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
     for one in sessions:
+        state = "open" if one.open else "closed"
         table.add_row(
-            str(one.id), one.name, one.mode, "open" if one.open else "closed",
-            f"{one.started_at:%Y-%m-%d}", f"{one.starting_bankroll:,}", f"{one.cash:,}",
-            f"{one.at_risk:,}", f"{one.bankroll:,} {one.currency}",
+            str(one.id), f"{one.name} ({one.mode}, {state})", f"{one.started_at:%Y-%m-%d}",
+            f"{one.starting_bankroll:,.2f}", f"{one.cash:,.2f}", f"{one.at_risk:,.2f}",
+            f"{one.bankroll:,.2f} {one.currency}",
         )  # fmt: skip
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    console.print(table)
+    for one in sessions:
+        for why in stops.get(one.id, []):
+            console.print(f"Session {one.id} places nothing: {why}", style="yellow")
 
 
 @app.command()
@@ -88,6 +96,8 @@ def start(
     from betting_ai.domain.protections import Limits
 
     amount = money(bankroll)
+    if amount != round(amount, 2):
+        raise InvalidInputError(f"--bankroll is in whole cents, not {bankroll}")
     limits = Limits.from_dict(dict(_limit(text) for text in limit or []))
     with _unit() as (unit, clock):
         begun = unit.bets.open_session(name, mode, currency, amount, limits, clock.now())
@@ -193,6 +203,20 @@ def _stop(kind: Pause, span: timedelta, mode: Mode | None, why: str, *, as_json:
         unit.commit()
     line = {"kind": str(kind), "until": until.isoformat(), "mode": mode}
     _told(line, f"Nothing is placed before {until:%Y-%m-%d %H:%M} UTC.", as_json)
+
+
+def _stops(standing: Standing) -> list[str]:
+    """What keeps every bet from being placed now, whatever it is."""
+    found = []
+    if standing.killed:
+        found.append("the kill switch is on")
+    for what, until in (
+        ("you excluded yourself", standing.excluded_until),
+        ("you asked for a pause", standing.cooling_off_until),
+    ):
+        if until is not None and standing.now < until:
+            found.append(f"{what} until {until:%Y-%m-%d %H:%M} UTC")
+    return found
 
 
 def _which(unit: UnitOfWork, session_id: int | None) -> int:

@@ -115,15 +115,18 @@ def show_settled(settlements: Sequence[Settlement]) -> None:
 
 def show_picks(picks: Sequence[RecordedPick]) -> None:
     """Picks as a table, newest first."""
-    table = Table("", "kick-off", "match", "selection", "at", box=box.SIMPLE_HEAD)
-    for title in ("odds", "stake", "EV", "conf.", "result", "profit", "CLV"):
-        table.add_column(title, justify="right")
+    table = Table("", "match and pick", box=box.SIMPLE_HEAD)
+    for title in ("stake", "EV", "conf.", "result", "profit", "CLV"):
+        table.add_column(title, justify="right", no_wrap=True)
     for pick in reversed(picks):
+        what = (
+            f"{pick.event_name}, {pick.league}, {pick.kickoff:%Y-%m-%d %H:%M}\n"
+            f"{pick.outcome} {pick.price:.2f} at {book(pick.bookmaker).name}"
+        )
         table.add_row(
-            str(pick.id), f"{pick.kickoff:%Y-%m-%d %H:%M}", f"{pick.event_name}, {pick.league}",
-            str(pick.outcome), book(pick.bookmaker).name, f"{pick.price:.2f}", f"{pick.stake}",
-            f"{pick.ev:+.1%}", f"{pick.confidence:.0f}", status(pick.status),
-            "" if pick.profit is None else f"{pick.profit:+}", clv_text(pick.clv),
+            str(pick.id), what, f"{pick.stake}", f"{pick.ev:+.1%}", f"{pick.confidence:.0f}",
+            status(pick.status), "" if pick.profit is None else f"{pick.profit:+}",
+            clv_text(pick.clv),
         )  # fmt: skip
     Console(highlight=False).print(table)
 

@@ -36,14 +36,18 @@ def place(
 
     amount = None if stake is None else money(stake, "--stake")
     name = None if reference is None else _uuid(reference)
+    voice = Voice(as_json=as_json)
     with build(current_settings()) as opened:
+        begun = opened.clock.now()
         bet = opened.place_bet(venue)(PlaceBetCommand(pick, amount, name))
+    if bet.created_at < begun:
+        voice.note("this bet was there before; nothing was sent now")
     if as_json:
         typer.echo(json.dumps(bet_line(bet)))
     else:
         show_bets([bet])
     if bet.status == "unknown":
-        Voice(as_json=as_json).warn("the venue did not answer: `venue reconcile` asks it")
+        voice.warn("the venue did not answer: `venue reconcile` asks it")
 
 
 @app.command()

@@ -38,6 +38,12 @@ from betting_ai.ports.record import (
 _LOCK: Final = 0x7365746C  # any number that only settling uses
 _LATE_CLOSE: Final = timedelta(days=30)  # so long a close may still come
 
+_SOONEST: Final = {  # after kick-off; it may be called off at any time
+    Ending.FINISHED: timedelta(hours=1),
+    Ending.ABANDONED: timedelta(0),
+    Ending.RETIRED: timedelta(0),
+}
+
 _UK_DAY: Final = sa.func.date(sa.func.timezone("Europe/London", tables.Slate.as_of))
 
 # Columns that a recommendation's hash is made of, beside the names that its keys stand for.
@@ -105,7 +111,11 @@ class SqlRecordRepository:
             last.id.is_not(None),
             sa.or_(told_otherwise, last.reason == Why.NO_RESULT, late_close),
         )
-        over = event.kickoff <= as_of
+        called_off = sa.exists().where(
+            tables.EventEnding.event_id == table.event_id,
+            tables.EventEnding.ending.in_((Ending.POSTPONED, Ending.CANCELLED)),
+        )
+        over = sa.or_(event.kickoff <= as_of, called_off)
         return self._with_last(subject, table, last, sa.and_(over, sa.or_(unsettled, anew)))
 
     def _with_last(
@@ -167,12 +177,20 @@ class SqlRecordRepository:
         """Note how an event ended; whether that was news.
 
         Raises:
-            InvalidInputError: there is no such event.
+            InvalidInputError: there is no such event, or it cannot have ended so by then.
         """
         key = event_id(event_id_)
-        there = sa.select(sa.exists().where(tables.Event.id == key))
-        if not self._connection.scalar(there):
+        kickoff = self._connection.scalar(
+            sa.select(tables.Event.kickoff).where(tables.Event.id == key)
+        )
+        if kickoff is None:
             raise InvalidInputError(f"no event {event_id_} is known")
+        soonest = _SOONEST.get(score.ending)
+        if soonest is not None and received_at < kickoff + soonest:
+            raise InvalidInputError(
+                f"{event_id_} begins at {kickoff:%Y-%m-%d %H:%M} UTC; it cannot be "
+                f"{score.ending} yet"
+            )
         known = self.endings([event_id_], received_at).get(event_id_)
         if known is not None and known[0] == score:
             return False

@@ -114,12 +114,16 @@ class SqlIngestLog:
         self._connection = connection
 
     def seen(self, source: str, name: str, sha256: str) -> bool:
-        """Whether these very bytes were stored before, under this name, from this source."""
+        """Whether these very bytes were stored before, under this name, from this source.
+
+        Bytes of which nothing could be kept are worth another look: their teams may be known now.
+        """
         same = sa.exists().where(
             IngestLogEntry.source == source,
             IngestLogEntry.name == name,
             IngestLogEntry.sha256 == sha256,
             IngestLogEntry.status == "stored",
+            IngestLogEntry.rows_kept > 0,
         )
         return bool(self._connection.scalar(sa.select(same)))
 

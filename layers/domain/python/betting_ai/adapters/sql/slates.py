@@ -31,6 +31,7 @@ _PENDING: Final = "pending"
 _VOID: Final = "void"
 _REPLACED: Final = "replaced"
 _LOCK: Final = 0x736C6174  # any number that only publishing uses
+_NONE: Final = Decimal(0)
 _PRICE: Final = Decimal("0.0001")
 _MONEY: Final = Decimal("0.01")
 
@@ -42,7 +43,10 @@ class SqlSlateRepository:
         self._connection = connection
 
     def taken(self, as_of: datetime, mode: str) -> dict[str, Taken]:
-        """What stood before ``as_of``, of slates of a mode and of all bets: event slug -> what."""
+        """What stood before ``as_of``, of slates of a mode and of all bets: event slug -> what.
+
+        An event that was called off is taken by nobody, and cannot be had.
+        """
         event, pick, slate, bet = tables.Event, tables.Recommendation, tables.Slate, tables.Bet
         picks = (
             sa.select(event.slug, pick.market, pick.selection, event.kickoff, pick.stake)
@@ -65,8 +69,18 @@ class SqlSlateRepository:
             )
             .group_by(event.slug, bet.market, bet.selection, event.kickoff)
         )
+        off = tables.EventEnding
+        called_off = (
+            sa.select(event.slug, sa.literal(0), sa.literal(0), event.kickoff, sa.literal(_NONE))
+            .join_from(off, event, event.id == off.event_id)
+            .where(
+                off.ending.in_(("postponed", "cancelled")),
+                off.received_at < as_of,
+                event.kickoff > as_of,
+            )
+        )
         found = {}
-        for asked, is_bet in ((picks, False), (bets, True)):
+        for asked, is_bet in ((picks, False), (bets, True), (called_off, True)):
             for slug, market, k, kickoff, stake in self._connection.execute(asked):
                 outcome = SELECTIONS[Market(market)][k]
                 found[slug] = Taken(outcome, kickoff, stake, is_bet)
