@@ -12,11 +12,14 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
+CLI = ["--extra", "inference", "--extra", "cli"]
+SERVER = [*CLI, "--extra", "api", "--extra", "server"]
 SETS: dict[str, list[str]] = {
     "runtime": ["pyproject.toml"],
     "inference": ["pyproject.toml", "--extra", "inference"],
-    "local": ["pyproject.toml", "--extra", "inference", "--extra", "local", "--group", "build"],
-    "train": ["pyproject.toml", "--extra", "inference", "--extra", "local", "--extra", "train"],
+    "selfhost": ["pyproject.toml", *SERVER, "--group", "build"],
+    "local": ["pyproject.toml", *SERVER, "--extra", "local", "--group", "build"],
+    "train": ["pyproject.toml", *CLI, "--extra", "local", "--extra", "train"],
     # penaltyblog asks for "socks", which it never imports: a source archive whose code would run.
     "peers": [
         *("pyproject.toml", "--extra", "inference", "--group", "peers"),
@@ -25,7 +28,7 @@ SETS: dict[str, list[str]] = {
     "infra": ["pyproject.toml", "--extra", "infra"],
     "dev": [
         "pyproject.toml",
-        *("--extra", "inference", "--extra", "local", "--extra", "train", "--extra", "infra"),
+        *(*SERVER, "--extra", "local", "--extra", "train", "--extra", "infra"),
         *("--group", "build", "--group", "dev"),
     ],
 }

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from decimal import Decimal
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -112,6 +113,7 @@ def _blank_is_none(value: object) -> object:
 Codes = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_codes)]
 Address = Annotated[str, AfterValidator(_address)]
 Key = Annotated[SecretStr | None, BeforeValidator(_blank_is_none)]
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_codes)]
 Credits = Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator(_blank_is_none)]
 
 
@@ -152,6 +154,16 @@ class Settings(BaseSettings):
         smtp_password: needs a user.
         smtp_from: the sender's address.
         smtp_to: the recipients' addresses.
+        root_secret: what signing secrets and cookies are derived from; made under ``home`` where
+            it is not set.
+        api_authorities: host names, with a port where it is not the usual one, that the API is
+            called by; the local ones where none is set.
+        api_origins: web origins whose pages may call the API (CORS); none by default.
+        api_networks: networks that may call the API, such as ``10.0.0.0/8``; all by default.
+        api_proxies: networks whose word on who calls (``X-Forwarded-For``) is believed.
+        api_rate_limit: calls a minute of one key on one route.
+        sentry_dsn: where unexpected errors are told; nowhere without it.
+        log_level: of the server's log.
     """
 
     model_config = SettingsConfigDict(
@@ -196,6 +208,14 @@ class Settings(BaseSettings):
     smtp_password: SecretStr | None = None
     smtp_from: Address | None = None
     smtp_to: Annotated[tuple[Address, ...], NoDecode, BeforeValidator(_codes)] = ()
+    root_secret: Key = None
+    api_authorities: Codes = ()
+    api_origins: Codes = ()
+    api_networks: Networks = ()
+    api_proxies: Networks = ()
+    api_rate_limit: int = Field(default=120, ge=1)
+    sentry_dsn: Key = None
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
 
 def load_settings(**overrides: object) -> Settings:
