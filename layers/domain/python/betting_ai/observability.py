@@ -232,7 +232,15 @@ def configure(level: str, secrets: Iterable[str] = (), stream: TextIO | None = N
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
-def access(method: str, route: str, status: int, seconds: float, key_id: str | None) -> None:
+def access(
+    method: str,
+    route: str,
+    status: int,
+    seconds: float,
+    *,
+    key_id: str | None = None,
+    request: str | None = None,
+) -> None:
     """One line for one request.
 
     Args:
@@ -242,6 +250,7 @@ def access(method: str, route: str, status: int, seconds: float, key_id: str | N
         status: of HTTP.
         seconds: it took.
         key_id: of the application key; None without one.
+        request: its id.
     """
     logger = logging.getLogger(_ACCESS)
     if not logger.isEnabledFor(logging.INFO):
@@ -254,6 +263,7 @@ def access(method: str, route: str, status: int, seconds: float, key_id: str | N
         status=status,
         duration_ms=round(seconds * 1000, 2),
         key_id=key_id,
+        request_id=request,
     )
     logger.handle(record)
 
