@@ -430,6 +430,14 @@ class App:
         with reach_database(self._url, self.settings.home) as engine:
             return where, examine(engine, self.clock.now())
 
+    def database_health(self) -> DatabaseHealth:
+        """How the database is, over its open connections; large tables are counted roughly.
+
+        Raises:
+            DatabaseUnavailableError: it cannot be reached.
+        """
+        return examine(self._engine, self.clock.now(), exactly=False)
+
     def for_replay(self, clock: Clock) -> App:
         """The same over a database of its own, begun anew, with a paper venue that takes all.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
@@ -35,9 +36,22 @@ class Model:
 
 @dataclass(frozen=True)
 class Registry:
-    """Promoted models in a store."""
+    """Promoted models in a store.
+
+    Attributes:
+        store: where they are.
+        keep: so many loaded models are kept for the next question; a model that is replaced under
+            its name is loaded anew.
+    """
 
     store: ModelStore
+    keep: int = 0
+    _kept: dict[tuple[str, str, str], Model] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _lock: threading.Lock = field(
+        default_factory=threading.Lock, init=False, repr=False, compare=False
+    )
 
     def versions(self, market: str, channel: str) -> list[str]:
         """Versions promoted to a channel, oldest first.
@@ -110,6 +124,17 @@ class Registry:
             ModelMissingError: a file is not there.
             ModelChecksumError: a file is not the one the manifest names.
         """
+        if not self.keep:
+            return self._read(manifest, in_sample)
+        name = (manifest.market, manifest.version, manifest.files[ENSEMBLE])
+        with self._lock:  # many who ask at once wait for one who loads
+            found = self._kept.pop(name, None) or self._read(manifest)
+            self._kept[name] = found
+            while len(self._kept) > self.keep:
+                self._kept.pop(next(iter(self._kept)))
+        return replace(found, manifest=manifest, in_sample=in_sample)
+
+    def _read(self, manifest: Manifest, in_sample: bool = False) -> Model:
         scorer = Scorer(self.file(manifest, ENSEMBLE))
         return Model(manifest, scorer, self.checkpoint(manifest), in_sample)
 

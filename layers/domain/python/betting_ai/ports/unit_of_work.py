@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from betting_ai.ports.bets import BetRepository
+from betting_ai.ports.listings import Listings
 from betting_ai.ports.record import RecordRepository
 from betting_ai.ports.repositories import (
     FactsRepository,
@@ -48,6 +49,9 @@ class UnitOfWork(Protocol):
 
     @property
     def bets(self) -> BetRepository: ...  # noqa: D102
+
+    @property
+    def listings(self) -> Listings: ...  # noqa: D102
 
     def __enter__(self) -> Self: ...
 
