@@ -9,7 +9,6 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
-from starlette.types import ASGIApp
 
 from betting_ai.api.dependencies import ReadKey
 from betting_ai.api.documented import answer
@@ -22,6 +21,7 @@ from betting_ai.api.reading import Reading
 from betting_ai.api.routers import betting, crypto, operations
 from betting_ai.api.schemas import Problem
 from betting_ai.api.security import Security
+from betting_ai.api.signatures import Authorities
 from betting_ai.bootstrap import App
 
 _ABOUT: Final = """
@@ -43,6 +43,7 @@ def create_app(app: App, options: ApiOptions) -> FastAPI:
         options: how it is served.
     """
     settings = app.settings
+    authorities = Authorities.of(options.authorities)
     api = FastAPI(
         title="Betting AI",
         version=importlib.metadata.version("betting-ai"),
@@ -61,7 +62,7 @@ def create_app(app: App, options: ApiOptions) -> FastAPI:
         lambda: app.units(),  # noqa: PLW0108 - opens the database when it is first needed
         app.secrets,
         app.clock,
-        options.authorities,
+        authorities,
     )
     answer_with_problems(api)
     for router in (betting.router, crypto.router, operations.router):
@@ -83,7 +84,7 @@ def create_app(app: App, options: ApiOptions) -> FastAPI:
             ],
             expose_headers=["ETag", "Retry-After", "RateLimit", "X-Request-Id"],
         )  # fmt: skip
-    api.add_middleware(Edge, authorities=options.authorities, networks=settings.api_networks)
+    api.add_middleware(Edge, authorities=authorities, networks=settings.api_networks)
     return api
 
 

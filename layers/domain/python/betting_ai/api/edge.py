@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from betting_ai.api.problems import problem, unexpected
+from betting_ai.api.signatures import Authorities, plain_authority
 from betting_ai.observability import request_id
 
 MOST_BYTES: Final = 64 * 1024
@@ -20,7 +21,6 @@ MOST_BYTES: Final = 64 * 1024
 
 _NAME: Final = re.compile(rb"[A-Za-z0-9-]{8,64}")
 _OPEN: Final = "/health"
-_PORTS: Final = {"http": ":80", "https": ":443"}
 
 _HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
@@ -43,18 +43,18 @@ class Edge:
 
     Args:
         app: what is wrapped.
-        authorities: hosts it answers to; empty for any.
+        authorities: hosts it answers to.
         networks: who may call; empty for all.
     """
 
     def __init__(
         self,
         app: ASGIApp,
-        authorities: Collection[str] = (),
+        authorities: Authorities,
         networks: Collection[IPv4Network | IPv6Network] = (),
     ) -> None:
         self._app = app
-        self._authorities = frozenset(name.lower() for name in authorities)
+        self._authorities = authorities
         self._networks = tuple(networks)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,7 +94,8 @@ class Edge:
         path = scope["path"]
         if path == _OPEN:
             return None
-        if self._authorities and authority(scope, headers) not in self._authorities:
+        host = headers.get(b"host", b"").decode("latin-1")
+        if plain_authority(host) not in self._authorities:
             return problem(421, "unknown_host", "this host name is not served here", instance=path)
         if self._networks and not self._known(scope.get("client")):
             return problem(403, "address_refused", "calls from there are refused", instance=path)
@@ -109,12 +110,6 @@ class Edge:
         except ValueError:
             return False
         return address is not None and any(address in network for network in self._networks)
-
-
-def authority(scope: Scope, headers: dict[bytes, bytes]) -> str:
-    """The host that a request names, lower case, without the scheme's own port."""
-    host = headers.get(b"host", b"").decode("latin-1").lower()
-    return host.removesuffix(_PORTS.get(scope.get("scheme", "http"), ":80"))
 
 
 _TOO_LARGE: Final = f"a body has at most {MOST_BYTES:,} bytes"

@@ -12,8 +12,8 @@ class ApiOptions:
 
     Attributes:
         mode: ``"server"`` (has ``/metrics``) or ``"lambda"``.
-        authorities: hosts it answers to, lower case, with a port where it is not the scheme's own;
-            empty for any, in which case no signature is good.
+        authorities: hosts it answers to, with a port where it is not the usual one; where there
+            is none, the names of this machine itself.
         keyless_dashboard: the dashboard asks for no key; only for a server that is bound to
             loopback.
         shows: slates of which mode, ``"live"`` ones or those of a replay.

@@ -36,14 +36,11 @@ def place(text: str | None, *kinds: Callable[[Any], Any]) -> tuple[Any, ...] | N
         return None
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
-        values = json.loads(raw)
-        if not isinstance(values, list) or len(values) != len(kinds):
-            raise ValueError
-        return tuple(kind(value) for kind, value in zip(kinds, values, strict=True))
-    except (ValueError, TypeError, RecursionError, binascii.Error):
-        raise InvalidInputError(
-            "cursor: not one that a list gave; begin again without it"
-        ) from None
+        values = zip(kinds, json.loads(raw), strict=True)
+        return tuple(kind(value) for kind, value in values)
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error):
+        told = "cursor: not one that this list gave; begin again without it"
+        raise InvalidInputError(told) from None
 
 
 def instant(value: object) -> datetime:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 from betting_ai.api.kept import Kept
@@ -77,7 +78,7 @@ class Reading:
         self._app = app
         self._shows = shows
         self._slates = {
-            profile: Kept(lambda profile=profile: self._slate(profile), _SLATE_SECONDS)
+            profile: Kept(partial(self._slate, profile), _SLATE_SECONDS)
             for profile in (None, "strict", "value")
         }
         self._models = Kept(self._all_models, _SLOW_SECONDS)

@@ -311,14 +311,12 @@ class PriceTold(Answer):
 class PredictRequest(BaseModel):
     """Which event to predict."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"event_id": EVENT}]}
-    )
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"event_id": EVENT}]})
 
     event_id: Slug
-    as_of: Annotated[
-        Instant | None, Field(description="As it was known then; now by default.")
-    ] = None
+    as_of: Annotated[Instant | None, Field(description="As it was known then; now by default.")] = (
+        None
+    )
     hours: Annotated[float, Field(gt=0, le=336, description="How far ahead to look for it.")] = 168
     bookmakers: Annotated[
         list[Annotated[str, Field(pattern=r"^[A-Za-z0-9 .-]{1,40}$")]],
@@ -528,9 +526,7 @@ class BetTold(Answer):
     placed_at: datetime | None
 
 
-Address = Annotated[
-    str, Field(pattern=r"^0x[0-9a-fA-F]{40}$", examples=["0x" + "ab" * 20])
-]
+Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$", examples=["0x" + "ab" * 20])]
 Token = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,16}$", examples=["BNB", "USDT"])]
 Amount = Annotated[
     str,
@@ -545,9 +541,7 @@ Amount = Annotated[
 class BalanceRequest(BaseModel):
     """Whose balance."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"token": "USDT"}]}
-    )
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"token": "USDT"}]})
 
     token: Token = "BNB"  # noqa: S105 - a currency
     address: Annotated[
@@ -570,7 +564,9 @@ class SendRequest(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"examples": [{"token": "USDT", "to": "0x" + "ab" * 20, "amount": "12.5"}]},
+        json_schema_extra={
+            "examples": [{"token": "USDT", "to": "0x" + "ab" * 20, "amount": "12.5"}]
+        },
     )
 
     token: Token

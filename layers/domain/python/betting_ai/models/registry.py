@@ -36,22 +36,9 @@ class Model:
 
 @dataclass(frozen=True)
 class Registry:
-    """Promoted models in a store.
-
-    Attributes:
-        store: where they are.
-        keep: so many loaded models are kept for the next question; a model that is replaced under
-            its name is loaded anew.
-    """
+    """Promoted models in a store."""
 
     store: ModelStore
-    keep: int = 0
-    _kept: dict[tuple[str, str, str], Model] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
-    _lock: threading.Lock = field(
-        default_factory=threading.Lock, init=False, repr=False, compare=False
-    )
 
     def versions(self, market: str, channel: str) -> list[str]:
         """Versions promoted to a channel, oldest first.
@@ -124,17 +111,6 @@ class Registry:
             ModelMissingError: a file is not there.
             ModelChecksumError: a file is not the one the manifest names.
         """
-        if not self.keep:
-            return self._read(manifest, in_sample)
-        name = (manifest.market, manifest.version, manifest.files[ENSEMBLE])
-        with self._lock:  # many who ask at once wait for one who loads
-            found = self._kept.pop(name, None) or self._read(manifest)
-            self._kept[name] = found
-            while len(self._kept) > self.keep:
-                self._kept.pop(next(iter(self._kept)))
-        return replace(found, manifest=manifest, in_sample=in_sample)
-
-    def _read(self, manifest: Manifest, in_sample: bool = False) -> Model:
         scorer = Scorer(self.file(manifest, ENSEMBLE))
         return Model(manifest, scorer, self.checkpoint(manifest), in_sample)
 
@@ -151,6 +127,32 @@ class Registry:
         """
         path = f"{manifest.market}/{manifest.version}/{name}"
         return manifest.checked(name, self.store.read(path))
+
+
+@dataclass(frozen=True)
+class KeepingRegistry(Registry):
+    """Keeps the models it loaded last for the next questions; any number of threads may ask.
+
+    A model that is replaced under its name is loaded anew.
+
+    Attributes:
+        store: where they are.
+        most: so many models are kept.
+    """
+
+    most: int = 2
+    _kept: dict[tuple[str, ...], Model] = field(default_factory=dict, init=False, compare=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, compare=False)
+
+    def load(self, manifest: Manifest, in_sample: bool = False) -> Model:
+        """As `Registry.load`."""
+        name = (manifest.market, manifest.version, *manifest.files.values())
+        with self._lock:  # who asks for what is being loaded waits for it
+            found = self._kept.pop(name, None) or super().load(manifest)
+            self._kept[name] = found
+            while len(self._kept) > self.most:
+                self._kept.pop(next(iter(self._kept)))
+        return replace(found, manifest=manifest, in_sample=in_sample)
 
 
 def _end_of(manifest: Manifest) -> datetime:

@@ -28,8 +28,8 @@ from betting_ai.errors import (
     VenueNotAvailableError,
     VenueOffError,
 )
-from betting_ai.usecases.assess_events import Window
 from betting_ai.ports.bets import PAPER
+from betting_ai.usecases.assess_events import Window
 from betting_ai.usecases.place_bet import PlaceBet, PlaceBetCommand
 from betting_ai.usecases.predict_event import PredictEventCommand
 
@@ -42,7 +42,10 @@ LeagueCode = Annotated[
     str | None, Query(pattern=r"^[A-Z0-9]{2,5}$", description="Such as E0; all by default.")
 ]
 Cursor = Annotated[
-    str | None, Query(max_length=400, pattern=r"^[A-Za-z0-9_-]*$", description="`next_cursor` of the page before.")
+    str | None,
+    Query(
+        max_length=400, pattern=r"^[A-Za-z0-9_-]*$", description="`next_cursor` of the page before."
+    ),
 ]
 Limit = Annotated[int, Query(ge=1, le=100, description="Most items.")]
 EventId = Annotated[schemas.Slug, Path()]
@@ -103,9 +106,7 @@ def events(
 ) -> Response:
     """Those to come by default; earlier ones with how they ended."""
     _known(league)
-    found = reading.events(
-        league=league, since=since, until=until, after=cursor, limit=limit
-    )
+    found = reading.events(league=league, since=since, until=until, after=cursor, limit=limit)
     return answer(found)
 
 
