@@ -29,6 +29,7 @@ from betting_ai.adapters.feeds.sample import SampleFeed
 from betting_ai.adapters.local.model_store import FolderModelStore
 from betting_ai.adapters.local.object_store import LocalObjectStore
 from betting_ai.adapters.local.postgres import EmbeddedPostgres
+from betting_ai.adapters.local.secrets import LocalSecrets
 from betting_ai.adapters.local.sent_alerts import NotedAlerts
 from betting_ai.adapters.sql.database import open_database, reach_database
 from betting_ai.adapters.sql.figures import Figures, read_figures
@@ -39,14 +40,22 @@ from betting_ai.domain.leagues import LEAGUES
 from betting_ai.domain.sports import FOOTBALL, sport_of
 from betting_ai.errors import InvalidInputError, ModelMissingError, VenueOffError
 from betting_ai.models.frequency import BACKTEST, Frequency
-from betting_ai.models.registry import Registry
+from betting_ai.models.registry import KeepingRegistry, Registry
 from betting_ai.ports.bets import PAPER, REAL
 from betting_ai.ports.feeds import Feed
 from betting_ai.ports.notifier import Notifier
+from betting_ai.ports.secrets import ROOT_SECRET, Secrets
 from betting_ai.ports.unit_of_work import UnitOfWorkFactory
 from betting_ai.ports.venue import Venue
 from betting_ai.settings import REAL_VENUES, Settings
 from betting_ai.usecases.ingest_raw import IngestRaw
+from betting_ai.usecases.manage_keys import (
+    CreateKey,
+    FinishRotation,
+    ListKeys,
+    RevokeKey,
+    RotateKey,
+)
 from betting_ai.usecases.place_bet import PlaceBet, ReconcileBets
 from betting_ai.usecases.predict_event import PredictEvent
 from betting_ai.usecases.prepare_data import PrepareData
@@ -81,7 +90,7 @@ class App:
     @cached_property
     def registry(self) -> Registry:
         """The models."""
-        return Registry(FolderModelStore(self.settings.models))
+        return KeepingRegistry(FolderModelStore(self.settings.models))
 
     @property
     def units(self) -> UnitOfWorkFactory:
@@ -107,6 +116,37 @@ class App:
     def raw(self) -> LocalObjectStore:
         """Raw payloads and notes."""
         return LocalObjectStore(self.settings.home / "objects")
+
+    @property
+    def secrets(self) -> Secrets:
+        """The secrets of this installation."""
+        given = {ROOT_SECRET: self.settings.root_secret}
+        return LocalSecrets(self.settings.home / "secrets", given)
+
+    @property
+    def create_key(self) -> CreateKey:
+        """Makes application keys."""
+        return CreateKey(self.units, self.secrets, self.clock)
+
+    @property
+    def list_keys(self) -> ListKeys:
+        """Shows application keys."""
+        return ListKeys(self.units)
+
+    @property
+    def rotate_key(self) -> RotateKey:
+        """Gives application keys new secrets."""
+        return RotateKey(self.units, self.secrets, self.clock)
+
+    @property
+    def finish_rotation(self) -> FinishRotation:
+        """Ends the secrets that application keys had before."""
+        return FinishRotation(self.units)
+
+    @property
+    def revoke_key(self) -> RevokeKey:
+        """Ends application keys."""
+        return RevokeKey(self.units, self.clock)
 
     @property
     def ingest(self) -> IngestRaw:
@@ -441,6 +481,7 @@ class App:
         with reach_database(self._url, self.settings.home) as engine:
             return where, examine(engine, self.clock.now())
 
+<<<<<<< HEAD
     def figures(self, now: datetime, mode: str) -> Figures:
         """How the product stands, by slates of a mode.
 
@@ -448,6 +489,15 @@ class App:
             DatabaseUnavailableError: the database cannot be reached.
         """
         return read_figures(self._engine, now, mode)
+=======
+    def database_health(self) -> DatabaseHealth:
+        """How the database is, over its open connections; large tables are counted roughly.
+
+        Raises:
+            DatabaseUnavailableError: it cannot be reached.
+        """
+        return examine(self._engine, self.clock.now(), exactly=False)
+>>>>>>> 096b12d78873945772d1ee3ad3b9c0a22074c926
 
     def for_replay(self, clock: Clock) -> App:
         """The same over a database of its own, begun anew, with a paper venue that takes all.
