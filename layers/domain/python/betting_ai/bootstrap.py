@@ -481,7 +481,6 @@ class App:
         with reach_database(self._url, self.settings.home) as engine:
             return where, examine(engine, self.clock.now())
 
-<<<<<<< HEAD
     def figures(self, now: datetime, mode: str) -> Figures:
         """How the product stands, by slates of a mode.
 
@@ -489,7 +488,7 @@ class App:
             DatabaseUnavailableError: the database cannot be reached.
         """
         return read_figures(self._engine, now, mode)
-=======
+
     def database_health(self) -> DatabaseHealth:
         """How the database is, over its open connections; large tables are counted roughly.
 
@@ -497,7 +496,6 @@ class App:
             DatabaseUnavailableError: it cannot be reached.
         """
         return examine(self._engine, self.clock.now(), exactly=False)
->>>>>>> 096b12d78873945772d1ee3ad3b9c0a22074c926
 
     def for_replay(self, clock: Clock) -> App:
         """The same over a database of its own, begun anew, with a paper venue that takes all.

@@ -7,11 +7,8 @@ import importlib.metadata
 import logging
 import os
 import re
-import threading
-import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from datetime import time as time_of_day
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +28,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from betting_ai.adapters.sql.figures import Figures
+from betting_ai.api.dependencies import ReadKey
+from betting_ai.api.kept import Kept
 from betting_ai.bootstrap import App
 from betting_ai.domain.markets import BETTING_MARKETS
 from betting_ai.errors import DomainError
@@ -42,8 +41,7 @@ KEPT_SECONDS: Final = 15.0
 """For so long what was read from the database is told again."""
 
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-_RATE_LIMITED: Final = 429
-_REFUSALS: Final = frozenset({400, 401, 403, 409, 413, 415, 421, 422, _RATE_LIMITED, 503})
+_RATE_LIMITED: Final = "rate_limited"
 
 _log = logging.getLogger(__name__)
 
@@ -107,10 +105,10 @@ class Metrics:
         self._in_flight.dec()
         self._requests.labels(route, method, str(status)).inc()
         self._seconds.labels(route, method).observe(seconds)
-        if status in _REFUSALS:
-            self._refused.labels(reason or str(status)).inc()
-            if status == _RATE_LIMITED:
-                self._limited.labels(route).inc()
+        if reason is not None:
+            self._refused.labels(reason).inc()
+        if reason == _RATE_LIMITED:
+            self._limited.labels(route).inc()
 
     def text(self) -> tuple[bytes, str]:
         """Everything in Prometheus' text format, and the media type of that."""
@@ -124,11 +122,11 @@ class Metrics:
 
 
 def routes(metrics: Metrics) -> APIRouter:
-    """``GET /metrics``; who may ask is up to the application."""
+    """``GET /metrics``, for a key that may read."""
     router = APIRouter()
 
     @router.get("/metrics", include_in_schema=False)
-    def tell() -> Response:
+    def tell(_: ReadKey) -> Response:
         text, media_type = metrics.text()
         return Response(text, media_type=media_type)
 
@@ -141,8 +139,7 @@ class _Standing(Collector):
     def __init__(self, app: App, mode: str) -> None:
         self._app = app
         self._mode = mode
-        self._lock = threading.Lock()
-        self._kept: tuple[float, Figures | None] | None = None
+        self._figures = Kept(self._read, KEPT_SECONDS)
 
     def describe(self) -> list[Metric]:
         """Nothing: the database is not asked before somebody wants to know."""
@@ -154,22 +151,18 @@ class _Standing(Collector):
         version = {"version": importlib.metadata.version("betting-ai")}
         yield InfoMetricFamily("betting_ai_build", "Which version runs.", version)
         yield self._models(now)
-        figures = self._figures(now)
+        figures = self._figures.get()
         up = 0.0 if figures is None else 1.0
         yield _gauge("database_up", "1 if the database answers, 0 if not.", up)
         if figures is not None:
             yield from _gauges(figures, now)
 
-    def _figures(self, now: datetime) -> Figures | None:
-        with self._lock:
-            if self._kept is None or time.monotonic() - self._kept[0] >= KEPT_SECONDS:
-                found = None
-                try:
-                    found = self._app.figures(now, self._mode)
-                except DomainError as error:
-                    _log.warning("no figures from the database", extra={"code": error.code})
-                self._kept = time.monotonic(), found
-            return self._kept[1]
+    def _read(self) -> Figures | None:
+        try:
+            return self._app.figures(self._app.clock.now(), self._mode)
+        except DomainError as error:
+            _log.warning("no figures from the database", extra={"code": error.code})
+            return None
 
     def _models(self, now: datetime) -> Metric:
         ages = GaugeMetricFamily(
@@ -181,7 +174,7 @@ class _Standing(Collector):
             with contextlib.suppress(DomainError):
                 channel = self._app.settings.channel
                 manifest, _ = self._app.registry.choose(market.name, channel, now)
-                end = datetime.combine(manifest.trained_through, time_of_day(), UTC)
+                end = datetime.combine(manifest.trained_through, time(), UTC)
                 age = now - end - timedelta(days=1)
                 ages.add_metric((market.name,), age.total_seconds() / 3600)
         return ages

@@ -57,7 +57,8 @@ def serve(
         from betting_ai.cli.serving import Plan, run, secrets_of
         from betting_ai.observability import configure
 
-        plan = Plan(*listener.getsockname()[:2], workers=workers, sample=sample)
+        here, its_port = listener.getsockname()[:2]
+        plan = Plan(here, its_port, workers=workers, sample=sample)
         if sample:
             from betting_ai.cli.sample_record import fill_sample
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from threading import Event
 from types import FrameType
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import uvicorn
 from pydantic import SecretStr
@@ -198,7 +198,7 @@ def _supervise(listener: socket.socket, plan: Plan, ready: Callable[[], None]) -
     def start() -> tuple[SpawnProcess, float]:
         worker = context.Process(target=_work, args=(listener, plan))
         worker.start()
-        return cast("SpawnProcess", worker), time.monotonic()
+        return worker, time.monotonic()
 
     before = {
         sig: signal.signal(sig, lambda _sig, _frame: stop.set())
