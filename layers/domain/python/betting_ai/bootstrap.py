@@ -38,7 +38,7 @@ from betting_ai.domain.leagues import LEAGUES
 from betting_ai.domain.sports import FOOTBALL, sport_of
 from betting_ai.errors import InvalidInputError, ModelMissingError, VenueOffError
 from betting_ai.models.frequency import BACKTEST, Frequency
-from betting_ai.models.registry import Registry
+from betting_ai.models.registry import KeepingRegistry, Registry
 from betting_ai.ports.bets import PAPER, REAL
 from betting_ai.ports.feeds import Feed
 from betting_ai.ports.notifier import Notifier
@@ -85,7 +85,7 @@ class App:
     @cached_property
     def registry(self) -> Registry:
         """The models."""
-        return Registry(FolderModelStore(self.settings.models))
+        return KeepingRegistry(FolderModelStore(self.settings.models))
 
     @cached_property
     def units(self) -> UnitOfWorkFactory:
@@ -469,6 +469,14 @@ class App:
             where = "the one that DATABASE_URL names"
         with reach_database(self._url, self.settings.home) as engine:
             return where, examine(engine, self.clock.now())
+
+    def database_health(self) -> DatabaseHealth:
+        """How the database is, over its open connections; large tables are counted roughly.
+
+        Raises:
+            DatabaseUnavailableError: it cannot be reached.
+        """
+        return examine(self._engine, self.clock.now(), exactly=False)
 
     def for_replay(self, clock: Clock) -> App:
         """The same over a database of its own, begun anew, with a paper venue that takes all.

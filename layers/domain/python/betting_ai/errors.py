@@ -39,6 +39,12 @@ class LookAheadError(DomainError):
     code = "look_ahead"
 
 
+class NotFoundError(DomainError):
+    """There is nothing of this name."""
+
+    code = "not_found"
+
+
 class NothingToDoError(DomainError):
     """There is no data for what was asked; nothing is broken."""
 
@@ -201,6 +207,32 @@ class VenueOffError(VenueError):
     """A venue that takes real money was asked for and is not switched on."""
 
     code = "venue_off"
+
+
+class RateLimitedError(DomainError):
+    """Too many calls in too little time.
+
+    Attributes:
+        retry_after: seconds until the next call may be made.
+    """
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class WalletOffError(DomainError):
+    """There is no wallet, or it is not switched on."""
+
+    code = "wallet_off"
+
+
+class VenueNotAvailableError(VenueError):
+    """A venue cannot be bet at from here."""
+
+    code = "venue_not_available"
 
 
 class SecretError(DomainError):

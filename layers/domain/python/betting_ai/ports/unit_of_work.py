@@ -8,6 +8,7 @@ from typing import Protocol, Self
 
 from betting_ai.ports.bets import BetRepository
 from betting_ai.ports.keys import ApiKeyRepository, IdempotencyRepository
+from betting_ai.ports.listings import Listings
 from betting_ai.ports.record import RecordRepository
 from betting_ai.ports.repositories import (
     FactsRepository,
@@ -49,6 +50,9 @@ class UnitOfWork(Protocol):
 
     @property
     def bets(self) -> BetRepository: ...  # noqa: D102
+
+    @property
+    def listings(self) -> Listings: ...  # noqa: D102
 
     @property
     def keys(self) -> ApiKeyRepository: ...  # noqa: D102
