@@ -6,7 +6,7 @@
     with httpx.Client(base_url="https://bets.example.org", auth=auth) as client:
         client.get("/api/v1/betting/top3")
         headers = {"Idempotency-Key": str(uuid4())}
-        client.post("/api/v1/betting/bets", json={"pick_id": 17}, headers=headers)
+        client.post("/api/v1/betting/bets", json={"recommendation_id": 17}, headers=headers)
 
 Keep the idempotency key until there is an answer: the same call with the same key is done once,
 however often it is sent. Each sending is signed anew, so send again by calling again; a transport

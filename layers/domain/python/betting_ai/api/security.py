@@ -1,9 +1,9 @@
 """Who calls, and whether they may: bearer keys, signed calls and the dashboard's cookie.
 
-`caller` and `signed_call` are the dependencies that a route names; they find the application's
-`Security` in ``app.state.security``. A key that was found is kept in memory for at most
-`KEPT_SECONDS`, so that reading costs no call to the database: a revoked key, or the token before a
-finished rotation, may be good for so much longer.
+The application's `Security` is in ``app.state.security``. A key that was found is kept in memory
+for at most `KEPT_SECONDS`, so that reading costs no call to the database: a revoked key, or the
+token before a finished rotation, may read for so much longer. Signed calls do not go by what is
+kept.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Any, Final
 from urllib.parse import quote
 
-from fastapi import Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
 from betting_ai.api.signatures import Authorities, Received, Verified, verify
@@ -57,11 +56,9 @@ SIGNED_PARAMETERS: Final[list[dict[str, Any]]] = [
 """The headers of a signed route, for its ``openapi_extra={"parameters": SIGNED_PARAMETERS}``."""
 
 _MOST_KEPT: Final = 1_000
+_RENEWED_SECONDS: Final = 1.0  # before the end, so that not all callers ask the database at once
 _REMEMBERED: Final = timedelta(minutes=5)  # nonces, past the expiry of their signature
 _COOKIE: Final = re.compile(r"(([0-9a-f]{16})\.([1-9][0-9]{0,4})\.([0-9]{1,10}))\.([0-9a-f]{64})")
-_BEARER: Final = HTTPBearer(
-    scheme_name="key", auto_error=False
-)  # for OpenAPI; we read it ourselves
 _log: Final = logging.getLogger("betting_ai.api")
 
 
@@ -171,29 +168,16 @@ class Security:
             UnauthorizedError: there is no such key, or it is dead.
             ForbiddenError: the key lacks the scope.
         """
-        key_id = None
-        try:
-            token = _token(request)
-            key_id = token.key_id
-            return _allowed(request, await self.token_caller(token), scope)
-        except (UnauthorizedError, ForbiddenError) as error:
-            _refused(request, error, key_id)
-            raise
+        return await self._admit(request, _bearer(request), scope)
 
-    async def token_caller(self, token: Token) -> Caller:
-        """Whose token it is.
+    async def sign_in(self, request: Request, token: str, scope: Scope) -> str:
+        """The value of a cookie for whoever types the token of a key.
 
         Raises:
-            UnauthorizedError: nobody's, or the key is dead.
+            UnauthorizedError: there is no such key, or it is dead.
+            ForbiddenError: the key lacks the scope.
         """
-        kept = self._kept.get(token.key_id)
-        if kept is not None:
-            try:
-                return Caller(kept, kept.admit(token, self._clock.now()))
-            except UnauthorizedError:
-                pass  # it may have been rotated a moment ago: the database knows
-        found = await run_in_threadpool(self._find, token)
-        return Caller(found.key, found.generation)
+        return self.cookie.seal(await self._admit(request, token, scope))
 
     async def cookie_caller(self, request: Request, value: str, scope: Scope) -> Caller:
         """Who was given a cookie, once it is sure that their key is still alive.
@@ -236,6 +220,26 @@ class Security:
         route = f"{request.method} {path}"
         return SignedCall(caller, route, verified.idempotency_key, received.body)
 
+    async def _admit(self, request: Request, text: str | None, scope: Scope) -> Caller:
+        key_id = None
+        try:
+            token = _token(text)
+            key_id = token.key_id
+            return _allowed(request, await self._caller(token), scope)
+        except (UnauthorizedError, ForbiddenError) as error:
+            _refused(request, error, key_id)
+            raise
+
+    async def _caller(self, token: Token) -> Caller:
+        kept = self._kept.get(token.key_id)
+        if kept is not None:
+            try:
+                return Caller(kept, kept.admit(token, self._clock.now()))
+            except UnauthorizedError:
+                pass  # it may have been rotated a moment ago: the database knows
+        found = await run_in_threadpool(self._find, token)
+        return Caller(found.key, found.generation)
+
     def _find(self, token: Token) -> Authenticated:
         began = self._kept.time()
         found = self._authenticate(token)
@@ -277,32 +281,6 @@ class Security:
         return verified
 
 
-def caller(scope: Scope) -> Callable[..., Awaitable[Caller]]:
-    """A dependency: a bearer key with this scope."""
-
-    async def dependency(
-        request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
-    ) -> Caller:
-        return await security_of(request).caller(request, scope)
-
-    return dependency
-
-
-def signed_call(scope: Scope) -> Callable[..., Awaitable[SignedCall]]:
-    """A dependency: a bearer key with this scope, and a signature by the same key.
-
-    The route takes no query string, and parses `SignedCall.body` itself: a body parameter would
-    be parsed before anyone knows who sent it.
-    """
-
-    async def dependency(
-        request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
-    ) -> SignedCall:
-        return await security_of(request).signed_call(request, scope)
-
-    return dependency
-
-
 def security_of(request: Request) -> Security:
     """The guard of the application that a request is for."""
     guard: Security = request.app.state.security
@@ -318,38 +296,52 @@ def signed_path(request: Request) -> str:
     return path[len(prefix) :] if prefix and path.startswith(f"{prefix}/") else path
 
 
+@dataclass
+class _Kept:
+    key: ApiKey
+    until: float
+    renew_from: float
+
+
 class _KeptKeys:
-    """Keys that were found of late."""
+    """Keys that were found of late; when one grows old, one caller alone is sent to renew it."""
 
     def __init__(self, timer: Callable[[], float]) -> None:
-        self._timer = timer
+        self.time = timer  # to be asked before a key is read
         self._lock = threading.Lock()
-        self._keys: dict[str, tuple[float, ApiKey]] = {}
-
-    def time(self) -> float:
-        """To be asked before a key is read."""
-        return self._timer()
+        self._keys: dict[str, _Kept] = {}
 
     def get(self, key_id: str) -> ApiKey | None:
-        found = self._keys.get(key_id)
-        if found is None or self._timer() >= found[0]:
-            return None
-        return found[1]
+        now = self.time()
+        with self._lock:
+            kept = self._keys.get(key_id)
+            if kept is None or now >= kept.until:
+                return None
+            if now >= kept.renew_from:
+                kept.renew_from = kept.until
+                return None
+            return kept.key
 
     def put(self, key: ApiKey, read_at: float) -> None:
+        until = read_at + KEPT_SECONDS
         with self._lock:
             if len(self._keys) >= _MOST_KEPT:
                 self._keys.clear()
-            self._keys[key.id] = (read_at + KEPT_SECONDS, key)
+            self._keys[key.id] = _Kept(key, until, until - _RENEWED_SECONDS)
 
 
-def _token(request: Request) -> Token:
+def _bearer(request: Request) -> str | None:
+    """The token that a request brings; empty where what it brings is no bearer token."""
     lines = request.headers.getlist("authorization")
     if not lines:
-        raise UnauthorizedError("key_missing")
+        return None
     scheme, _, text = lines[0].partition(" ")
-    if len(lines) > 1 or scheme.lower() != "bearer":
-        raise UnauthorizedError("token_malformed")
+    return text if len(lines) == 1 and scheme.lower() == "bearer" else ""
+
+
+def _token(text: str | None) -> Token:
+    if text is None:
+        raise UnauthorizedError("key_missing")
     return Token.parse(text)
 
 

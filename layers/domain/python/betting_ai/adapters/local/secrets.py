@@ -19,6 +19,7 @@ LEAST_BYTES: Final = 32
 """A shorter secret is refused."""
 
 _MADE_BYTES: Final = 32
+_MOST_BYTES: Final = 4096
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -81,12 +82,14 @@ def _read(path: Path) -> bytes:
         raise
     except OSError as error:
         raise SecretError(f"{path} cannot be read: {error.strerror}") from None
-    with os.fdopen(handle, "rb") as file:
-        found = os.fstat(file.fileno())
+    try:
+        found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
             raise SecretError(f"{path} is not a file")
         _check_private(path, found, "600")
-        content = file.read()
+        content = os.read(handle, _MOST_BYTES)
+    finally:
+        os.close(handle)
     if len(content) < LEAST_BYTES:
         raise SecretError(f"{path} is damaged: a secret has at least {LEAST_BYTES} bytes")
     return content
