@@ -229,7 +229,7 @@ def configure(level: str, secrets: Iterable[str] = (), stream: TextIO | None = N
     logging.basicConfig(handlers=[handler], level=level, force=True)
     logging.captureWarnings(True)
     logging.raiseExceptions = False  # its complaints would be no JSON, and pass no redactor
-    for chatty in ("httpx", "httpcore"):  # they tell whole addresses
+    for chatty in ("httpx", "httpcore", "alembic.runtime.plugins"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
