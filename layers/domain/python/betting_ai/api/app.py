@@ -10,6 +10,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
+from betting_ai.api.access import Access, Watch
 from betting_ai.api.dependencies import ReadKey
 from betting_ai.api.documented import answer
 from betting_ai.api.edge import Edge
@@ -85,7 +86,19 @@ def create_app(app: App, options: ApiOptions) -> FastAPI:
             expose_headers=["ETag", "Retry-After", "RateLimit", "X-Request-Id"],
         )  # fmt: skip
     api.add_middleware(Edge, authorities=authorities, networks=settings.api_networks)
+    api.add_middleware(Access, watch=_counting(api, app, options))
     return api
+
+
+def _counting(api: FastAPI, app: App, options: ApiOptions) -> Watch | None:
+    """What counts the requests of a server; a Lambda has other ways, and not the library."""
+    if options.mode != "server":
+        return None
+    from betting_ai.api.metrics import Metrics, routes  # noqa: PLC0415
+
+    metrics = Metrics(app, options.shows)
+    api.include_router(routes(metrics))
+    return metrics
 
 
 def _specification(api: FastAPI) -> dict[str, Any]:

@@ -46,6 +46,7 @@ async def _within_rate(request: Request, asked: Awaitable[Asked]) -> Asked:
         _count(request, request.client.host if request.client else "nowhere")
         raise
     who = found.caller if isinstance(found, SignedCall) else found
+    request.state.key_id = who.key.id
     request.state.rate_headers = _count(request, who.key.id)
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 from collections.abc import Collection, MutableMapping
@@ -18,6 +19,8 @@ from betting_ai.observability import request_id
 
 MOST_BYTES: Final = 64 * 1024
 """The largest body of a request."""
+
+_log: Final = logging.getLogger("betting_ai.api")
 
 _NAME: Final = re.compile(rb"[A-Za-z0-9-]{8,64}")
 _OPEN: Final = "/health"
@@ -83,9 +86,10 @@ class Edge:
                 return
             await self._app(scope, _limited(receive), answer)
         except Exception:
-            if not started:
-                await unexpected(scope["path"])(scope, receive, answer)
-            raise
+            _log.exception("unexpected failure", extra={"method": scope["method"]})
+            if started:
+                raise  # the connection ends: half an answer must not look like a whole one
+            await unexpected(scope["path"])(scope, receive, answer)
         finally:
             request_id.reset(token)
 

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from betting_ai.errors import DomainError
 from betting_ai.observability import request_id
@@ -81,6 +82,20 @@ _CODES: Final = {
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
 
+class _Problem(Response):
+    """Leaves its code with the request, for who counts."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, code: str, body: str, status: int, headers: Mapping[str, str]) -> None:
+        super().__init__(body, status, headers)
+        self._code = code
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope.setdefault("state", {})["problem"] = self._code
+        await super().__call__(scope, receive, send)
+
+
 def problem(
     status: int,
     code: str,
@@ -114,7 +129,7 @@ def problem(
     told = {"Cache-Control": "no-store"} | dict(headers or {})
     if status == 503:
         told.setdefault("Retry-After", str(RETRY_SECONDS))
-    return Response(json.dumps(body, ensure_ascii=False), status, told, MEDIA_TYPE)
+    return _Problem(code, json.dumps(body, ensure_ascii=False), status, told)
 
 
 def of_error(error: DomainError, instance: str = "") -> Response:

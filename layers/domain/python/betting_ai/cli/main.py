@@ -20,6 +20,7 @@ from betting_ai.cli.lookahead import lookahead_check
 from betting_ai.cli.performance import performance
 from betting_ai.cli.predict import predict
 from betting_ai.cli.replay import replay
+from betting_ai.cli.serve import serve
 from betting_ai.cli.settle import settle
 from betting_ai.cli.top3 import top3_bets
 from betting_ai.cli.train import train
@@ -44,6 +45,7 @@ for command in (
     replay,
     settle,
     performance,
+    serve,
     doctor,
 ):
     app.command()(command)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy import orm
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from sqlalchemy.engine import Connection
 
 from betting_ai.adapters.sql import tables
@@ -170,7 +170,7 @@ class SqlListings:
             sa.select(
                 said.member, said.model_version, said.as_of, said.p_home, said.p_draw, said.p_away
             )
-            .distinct(said.member)
+            .ext(distinct_on(said.member))
             .where(said.event_id == event)
             .order_by(said.member, said.as_of.desc(), said.id.desc())
         )

@@ -313,7 +313,7 @@ class Recommendation(Base):
         _check("scores", "risk_score BETWEEN 0 AND 1 AND composite_score BETWEEN 0 AND 1"),
         _check("stake", "stake >= 0"),
         _check("bet_until", "bet_until_price > 1 AND bet_until_price <= price"),
-        _one_of("advice", "bet", "wait"),
+        _one_of("advice", "bet", "wait", "none"),
         _one_of("status", "pending", "replaced", *_SETTLED),
         _check("settled", "(status = 'pending') = (settled_at IS NULL)"),
         *_chain_rules(),
