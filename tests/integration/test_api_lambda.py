@@ -51,9 +51,8 @@ class Gateway:
             "httpMethod": method,
             "headers": dict(request.headers),
             "multiValueHeaders": {name: [value] for name, value in request.headers.items()},
-            "queryStringParameters": dict(request.url.params) or None,
-            "multiValueQueryStringParameters": {k: [v] for k, v in request.url.params.items()}
-            or None,
+            "queryStringParameters": query or None,
+            "multiValueQueryStringParameters": {k: [v] for k, v in query.items()} or None,
             "pathParameters": None,
             "stageVariables": None,
             "requestContext": {
