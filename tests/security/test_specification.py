@@ -39,10 +39,8 @@ from betting_ai.clock import FixedClock
 from betting_ai.domain.protections import Limits
 from betting_ai.errors import InvalidInputError
 from integration.api_world import Api, served
-from integration.conftest import administration, fresh, postgres, template
+from integration.conftest import fresh
 from integration.record_world import MORNING, World, match, pick, slate
-
-__all__ = ["administration", "postgres", "template"]  # fixtures
 
 NOW = MORNING + timedelta(minutes=5)
 TRANSFER = UUID("3f0c1f0a-0d6c-4f3b-9a3a-1a2b3c4d5e6f")
