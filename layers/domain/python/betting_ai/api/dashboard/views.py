@@ -141,21 +141,21 @@ def _meters(one: Mapping[str, Any], criteria: Mapping[str, Any]) -> View:
             "lower": None if lower is None else scale.at(lower),
             "criterion": scale.at(least_ev),
             "met": ev is not None and ev >= least_ev and ev > 0,
-            "asked": f"{words.percent(least_ev)} or more asked",
+            "asked": f"at least {words.percent(least_ev)}",
         },
         "confidence": {
             "value": Scale(0, 100).length(0, confidence or 0),
             "lower": None,
             "criterion": Scale(0, 100).at(criteria["min_confidence"]),
             "met": confidence is not None and confidence >= criteria["min_confidence"],
-            "asked": f"{criteria['min_confidence']:g} or more asked",
+            "asked": f"at least {criteria['min_confidence']:g}",
         },
         "risk": {
             "value": Scale(0, 1).length(0, risk or 0),
             "lower": None,
             "criterion": Scale(0, 1).at(criteria["max_risk"]),
             "met": risk is not None and risk <= criteria["max_risk"],
-            "asked": f"{criteria['max_risk']:g} or less asked",
+            "asked": f"at most {criteria['max_risk']:g}",
         },
     }
 
@@ -165,7 +165,7 @@ def _opinions(pick: Mapping[str, Any]) -> View:
     needed = 1.0 / pick["recommended_odds"]
     members = pick["model_probabilities"]
     said = [
-        ("Market consensus", pick["market_probability"], "market"),
+        ("The market", pick["market_probability"], "market"),
         *((name, members.get(code), "member") for code, name in words.MEMBERS.items()),
         ("Our price", pick["probability"], "ours"),
     ]
@@ -519,12 +519,9 @@ def _headline(whole: Mapping[str, Any]) -> str:
     low, high = clv["interval"]
     if low is None:
         return f"{told}; one day says nothing yet."
-    between = f"between {words.percent(low, signed=True)} and {words.percent(high, signed=True)}"
-    if low > 0:
-        return f"{told}. The true figure is likely {between}, above zero."
-    if high < 0:
-        return f"{told}. The true figure is likely {between}, below zero."
-    return f"{told}. The true figure is likely {between}, so zero is not ruled out."
+    ends = f"from {words.percent(low, signed=True)} to {words.percent(high, signed=True)}"
+    where = "above zero" if low > 0 else "below zero" if high < 0 else "so zero is not ruled out"
+    return f"{told}. The 95% interval runs {ends}, {where}."
 
 
 def _few(number: int) -> str:
@@ -671,11 +668,12 @@ def data_view(body: Mapping[str, Any]) -> View:
 def day_links(day: date | None, today: date) -> list[View]:
     """Where to go from a day of the list of events; None for all that is to come."""
     chosen = day or today
-    steps = {
-        "Earlier day": chosen - timedelta(days=1),
-        "Today": today,
-        "Later day": chosen + timedelta(days=1),
-    }
+    near = {chosen + timedelta(days=step) for step in (-1, 0, 1)}
     return [
-        {"name": name, "day": to.isoformat(), "current": to == day} for name, to in steps.items()
+        {
+            "name": "Today" if to == today else f"{to:%a} {to.day} {to:%b}",
+            "day": to.isoformat(),
+            "current": to == day,
+        }
+        for to in sorted(near | {today})
     ]

@@ -21,9 +21,9 @@ MEMBERS: Final = {
 """The four models, in the order in which they are always shown."""
 
 SAYERS: Final = {
-    "market": "Market consensus",
+    "market": "The market",
     **MEMBERS,
-    "ensemble": "Pooled, to predict the result",
+    "ensemble": "Pooled",
     "pick_price": "Our price",
 }
 """Everybody who says a probability, in the order in which they are always shown."""

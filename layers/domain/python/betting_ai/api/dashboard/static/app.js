@@ -107,6 +107,7 @@
   }
 
   const DASHES = [[], [7, 4], [2, 3]];
+  const BORDERS = ["solid", "dashed", "dotted"];
 
   function draw(holder) {
     const table = document.getElementById(holder.dataset.from);
@@ -135,10 +136,10 @@
         ...size(),
         tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
         cursor: { y: false, drag: { x: false, y: false } },
-        legend: { show: prices },
+        legend: { show: prices, markers: { dash: (_, i) => BORDERS[(i - 1) % 3] } },
         scales: prices ? {} : { y: { range: (_, low, high) => uPlot.rangeNum(Math.min(0, low), Math.max(0, high), 0.1, true) } },
         axes: [
-          { ...axis, grid: { show: false }, values: [
+          { ...axis, size: prices ? 46 : 30, grid: { show: false }, values: [
             [86400, "{D} {MMM}", null, null, null, null, null, null, 1],
             [3600, "{HH}:{mm}", "\n{D} {MMM}", null, null, null, null, null, 1],
             [60, "{HH}:{mm}", "\n{D} {MMM}", null, null, null, null, null, 1],
@@ -146,7 +147,7 @@
           { ...axis, size: 52, values: (_, marks) => marks.map((mark) => mark.toFixed(Math.max(digits, marks[1] - marks[0] < 1 ? 2 : 0)).replace("-", "\u2212")) },
         ],
         series: [
-          { value: "{D} {MMM} {HH}:{mm}" },
+          { label: "UTC", value: (_, x) => (x === null || x === undefined ? "" : told(x)) },
           ...columns.map((_, i) => ({
             label: names[i],
             stroke: inks[i % 3],
@@ -156,7 +157,7 @@
             spanGaps: true,
             paths: prices ? uPlot.paths.stepped({ align: 1 }) : undefined,
             fill: prices ? undefined : colour(holder, "accent-soft"),
-            value: (_, y) => (y === null || y === undefined ? "\u2013" : y.toFixed(2)),
+            value: (_, y) => (y === null || y === undefined ? "" : y.toFixed(2)),
           })),
         ],
       },
@@ -165,6 +166,12 @@
     );
     new ResizeObserver(() => chart.setSize(size())).observe(holder);
     return chart;
+  }
+
+  /* In UTC, as everywhere on the page. */
+  function told(seconds) {
+    const options = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: "UTC" };
+    return new Intl.DateTimeFormat("en-GB", options).format(new Date(seconds * 1000));
   }
 
   function charts() {
