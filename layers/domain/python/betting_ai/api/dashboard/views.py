@@ -650,10 +650,10 @@ def data_view(body: Mapping[str, Any]) -> View:
         **body,
         "rows": [(name.replace("_", " ").capitalize(), rows[name]) for name in names],
         "sources": [
-            {**source, "name": source["source"].replace("_", " ")} for source in body["sources"]
+            {**source, "name": words.source(source["source"])} for source in body["sources"]
         ],
         "feeds": [
-            {"name": name.replace("_", " "), **state} for name, state in body["feeds"].items()
+            {"name": words.source(name), **state} for name, state in body["feeds"].items()
         ],
         "models": [
             {**model, "name": words.MARKETS.get(model["market"], model["market"])}

@@ -78,6 +78,13 @@ MARKETS: Final = {
     "nba_winner": "NBA winner",
 }
 
+SOURCES: Final = {
+    "football_data": "football-data.co.uk",
+    "tennis_data": "tennis-data.co.uk",
+    "odds_api": "The Odds API",
+    "cloudbet": "Cloudbet",
+}
+
 GROUPS: Final = {
     "league": "League",
     "month": "Month",
@@ -292,6 +299,11 @@ def group(kind: str, value: str) -> str:
         case "market":
             return MARKETS.get(value, value)
     return value
+
+
+def source(name: str) -> str:
+    """Where data come from."""
+    return SOURCES.get(name, name.replace("_", " ").capitalize())
 
 
 def limit(name: str, value: float) -> str:
