@@ -5,14 +5,15 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import sys
+import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from sqlalchemy.engine import Engine
@@ -28,8 +29,10 @@ from betting_ai.adapters.feeds.sample import SampleFeed
 from betting_ai.adapters.local.model_store import FolderModelStore
 from betting_ai.adapters.local.object_store import LocalObjectStore
 from betting_ai.adapters.local.postgres import EmbeddedPostgres
+from betting_ai.adapters.local.secrets import LocalSecrets
 from betting_ai.adapters.local.sent_alerts import NotedAlerts
 from betting_ai.adapters.sql.database import open_database, reach_database
+from betting_ai.adapters.sql.figures import Figures, read_figures
 from betting_ai.adapters.sql.health import DatabaseHealth, examine
 from betting_ai.adapters.sql.unit_of_work import unit_of_work_factory
 from betting_ai.clock import Clock, SystemClock
@@ -37,14 +40,22 @@ from betting_ai.domain.leagues import LEAGUES
 from betting_ai.domain.sports import FOOTBALL, sport_of
 from betting_ai.errors import InvalidInputError, ModelMissingError, VenueOffError
 from betting_ai.models.frequency import BACKTEST, Frequency
-from betting_ai.models.registry import Registry
+from betting_ai.models.registry import KeepingRegistry, Registry
 from betting_ai.ports.bets import PAPER, REAL
 from betting_ai.ports.feeds import Feed
 from betting_ai.ports.notifier import Notifier
+from betting_ai.ports.secrets import ROOT_SECRET, Secrets
 from betting_ai.ports.unit_of_work import UnitOfWorkFactory
 from betting_ai.ports.venue import Venue
 from betting_ai.settings import REAL_VENUES, Settings
 from betting_ai.usecases.ingest_raw import IngestRaw
+from betting_ai.usecases.manage_keys import (
+    CreateKey,
+    FinishRotation,
+    ListKeys,
+    RevokeKey,
+    RotateKey,
+)
 from betting_ai.usecases.place_bet import PlaceBet, ReconcileBets
 from betting_ai.usecases.predict_event import PredictEvent
 from betting_ai.usecases.prepare_data import PrepareData
@@ -67,25 +78,34 @@ class App:
     Attributes:
         settings: what it is made from.
         clock: tells the present.
+        pool: how many connections to hold, see `betting_ai.adapters.sql.engine.connect`.
     """
 
     settings: Settings
     clock: Clock
     _stack: ExitStack = field(repr=False)
+    pool: Literal["single", "server"] = "single"
+    _opening: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @cached_property
     def registry(self) -> Registry:
         """The models."""
-        return Registry(FolderModelStore(self.settings.models))
+        return KeepingRegistry(FolderModelStore(self.settings.models))
 
-    @cached_property
+    @property
     def units(self) -> UnitOfWorkFactory:
         """Transactions in the database."""
         return unit_of_work_factory(self._engine)
 
-    @cached_property
+    @property
     def _engine(self) -> Engine:
-        return self._stack.enter_context(open_database(self._url, self.settings.home))
+        with self._opening:  # of many threads that need it first, one opens it
+            return self._opened
+
+    @cached_property
+    def _opened(self) -> Engine:
+        opened = open_database(self._url, self.settings.home, pool=self.pool)
+        return self._stack.enter_context(opened)
 
     @property
     def _url(self) -> str | None:
@@ -96,6 +116,37 @@ class App:
     def raw(self) -> LocalObjectStore:
         """Raw payloads and notes."""
         return LocalObjectStore(self.settings.home / "objects")
+
+    @property
+    def secrets(self) -> Secrets:
+        """The secrets of this installation."""
+        given = {ROOT_SECRET: self.settings.root_secret}
+        return LocalSecrets(self.settings.home / "secrets", given)
+
+    @property
+    def create_key(self) -> CreateKey:
+        """Makes application keys."""
+        return CreateKey(self.units, self.secrets, self.clock)
+
+    @property
+    def list_keys(self) -> ListKeys:
+        """Shows application keys."""
+        return ListKeys(self.units)
+
+    @property
+    def rotate_key(self) -> RotateKey:
+        """Gives application keys new secrets."""
+        return RotateKey(self.units, self.secrets, self.clock)
+
+    @property
+    def finish_rotation(self) -> FinishRotation:
+        """Ends the secrets that application keys had before."""
+        return FinishRotation(self.units)
+
+    @property
+    def revoke_key(self) -> RevokeKey:
+        """Ends application keys."""
+        return RevokeKey(self.units, self.clock)
 
     @property
     def ingest(self) -> IngestRaw:
@@ -430,6 +481,22 @@ class App:
         with reach_database(self._url, self.settings.home) as engine:
             return where, examine(engine, self.clock.now())
 
+    def figures(self, now: datetime, mode: str) -> Figures:
+        """How the product stands, by slates of a mode.
+
+        Raises:
+            DatabaseUnavailableError: the database cannot be reached.
+        """
+        return read_figures(self._engine, now, mode)
+
+    def database_health(self) -> DatabaseHealth:
+        """How the database is, over its open connections; large tables are counted roughly.
+
+        Raises:
+            DatabaseUnavailableError: it cannot be reached.
+        """
+        return examine(self._engine, self.clock.now(), exactly=False)
+
     def for_replay(self, clock: Clock) -> App:
         """The same over a database of its own, begun anew, with a paper venue that takes all.
 
@@ -458,7 +525,7 @@ class App:
     def for_sample(self) -> App:
         """The same over a database of its own, so that the sample never meets a live record."""
         own = {"home": self.settings.home / "sample", "database_url": None}
-        return App(self.settings.model_copy(update=own), self.clock, self._stack)
+        return App(self.settings.model_copy(update=own), self.clock, self._stack, self.pool)
 
 
 def _needed(setting: Setting | None, name: str) -> Setting:
@@ -472,7 +539,12 @@ def _season_files(path: Path, sport: str) -> SeasonFolder | ContestFolder:
 
 
 @contextmanager
-def build(settings: Settings, clock: Clock | None = None) -> Iterator[App]:
+def build(
+    settings: Settings,
+    clock: Clock | None = None,
+    *,
+    pool: Literal["single", "server"] = "single",
+) -> Iterator[App]:
     """The application while the block runs; what it opened is closed at the end."""
     with ExitStack() as stack:
-        yield App(settings, clock or SystemClock(), stack)
+        yield App(settings, clock or SystemClock(), stack, pool)

@@ -39,6 +39,12 @@ class LookAheadError(DomainError):
     code = "look_ahead"
 
 
+class NotFoundError(DomainError):
+    """There is nothing of this name."""
+
+    code = "not_found"
+
+
 class NothingToDoError(DomainError):
     """There is no data for what was asked; nothing is broken."""
 
@@ -201,3 +207,77 @@ class VenueOffError(VenueError):
     """A venue that takes real money was asked for and is not switched on."""
 
     code = "venue_off"
+
+
+class RateLimitedError(DomainError):
+    """Too many calls in too little time.
+
+    Attributes:
+        retry_after: seconds until the next call may be made.
+    """
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class WalletOffError(DomainError):
+    """There is no wallet, or it is not switched on."""
+
+    code = "wallet_off"
+
+
+class VenueNotAvailableError(VenueError):
+    """A venue cannot be bet at from here."""
+
+    code = "venue_not_available"
+
+
+class SecretError(DomainError):
+    """A secret of the installation cannot be used; the message never holds it."""
+
+    code = "secret_unusable"
+
+
+class UnauthorizedError(DomainError):
+    """A call does not prove who makes it; every failure reads the same to the caller.
+
+    Attributes:
+        reason: what was wrong, in snake_case; for the log alone.
+    """
+
+    code = "unauthorized"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            "this call needs a valid key, and a valid signature where the route asks for one"
+        )
+        self.reason = reason
+
+
+class ForbiddenError(DomainError):
+    """Who calls is known and may not do this."""
+
+    code = "forbidden"
+
+
+class IdempotencyMismatchError(DomainError):
+    """An idempotency key came again with another body."""
+
+    code = "idempotency_mismatch"
+
+
+class IdempotencyRunningError(DomainError):
+    """A call with the same idempotency key has not been answered yet.
+
+    Attributes:
+        retry_after: whole seconds after which asking again makes sense.
+    """
+
+    code = "idempotency_running"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("the first call with this Idempotency-Key is still running; ask again")
+        self.retry_after = retry_after

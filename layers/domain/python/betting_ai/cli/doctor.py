@@ -162,7 +162,9 @@ def _settings(app: App) -> dict[str, Any]:
     elsewhere = {"database_url"} | {
         name for name in type(settings).model_fields if name.startswith(("alerts", "smtp_"))
     }
-    keys = {name for name in type(settings).model_fields if name.endswith(("_key", "_secret", "_dsn"))}
+    keys = {
+        name for name in type(settings).model_fields if name.endswith(("_key", "_secret", "_dsn"))
+    }
     shown = settings.model_dump(mode="json", exclude=elsewhere | keys)
     told = {name: "set" if getattr(settings, name) else "not set" for name in sorted(keys)}
     return shown | told | {"database": database}

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from betting_ai.cli import alerts, db, history, models, review, session, venue
+from betting_ai.cli import alerts, db, history, keys, models, review, session, venue
 from betting_ai.cli.backtest import backtest
 from betting_ai.cli.context import Voice
 from betting_ai.cli.doctor import doctor
@@ -20,6 +20,7 @@ from betting_ai.cli.lookahead import lookahead_check
 from betting_ai.cli.performance import performance
 from betting_ai.cli.predict import predict
 from betting_ai.cli.replay import replay
+from betting_ai.cli.serve import serve
 from betting_ai.cli.settle import settle
 from betting_ai.cli.top3 import top3_bets
 from betting_ai.cli.train import train
@@ -44,6 +45,7 @@ for command in (
     replay,
     settle,
     performance,
+    serve,
     doctor,
 ):
     app.command()(command)
@@ -52,6 +54,7 @@ app.add_typer(session.app, name="session", no_args_is_help=False)
 app.add_typer(venue.app, name="venue", no_args_is_help=False)
 app.add_typer(alerts.app, name="alerts", no_args_is_help=False)
 app.add_typer(review.app, name="review", no_args_is_help=False)
+app.add_typer(keys.app, name="keys", no_args_is_help=False)
 app.add_typer(db.app, name="db", no_args_is_help=False)
 app.add_typer(models.app, name="models", no_args_is_help=False)
 

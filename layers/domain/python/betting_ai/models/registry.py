@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
@@ -126,6 +127,32 @@ class Registry:
         """
         path = f"{manifest.market}/{manifest.version}/{name}"
         return manifest.checked(name, self.store.read(path))
+
+
+@dataclass(frozen=True)
+class KeepingRegistry(Registry):
+    """Keeps the models it loaded last for the next questions; any number of threads may ask.
+
+    A model that is replaced under its name is loaded anew.
+
+    Attributes:
+        store: where they are.
+        most: so many models are kept.
+    """
+
+    most: int = 2
+    _kept: dict[tuple[str, ...], Model] = field(default_factory=dict, init=False, compare=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, compare=False)
+
+    def load(self, manifest: Manifest, in_sample: bool = False) -> Model:
+        """As `Registry.load`."""
+        name = (manifest.market, manifest.version, *manifest.files.values())
+        with self._lock:  # who asks for what is being loaded waits for it
+            found = self._kept.pop(name, None) or super().load(manifest)
+            self._kept[name] = found
+            while len(self._kept) > self.most:
+                self._kept.pop(next(iter(self._kept)))
+        return replace(found, manifest=manifest, in_sample=in_sample)
 
 
 def _end_of(manifest: Manifest) -> datetime:

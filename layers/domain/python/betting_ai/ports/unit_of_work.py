@@ -7,6 +7,8 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from betting_ai.ports.bets import BetRepository
+from betting_ai.ports.keys import ApiKeyRepository, IdempotencyRepository
+from betting_ai.ports.listings import Listings
 from betting_ai.ports.record import RecordRepository
 from betting_ai.ports.repositories import (
     FactsRepository,
@@ -48,6 +50,15 @@ class UnitOfWork(Protocol):
 
     @property
     def bets(self) -> BetRepository: ...  # noqa: D102
+
+    @property
+    def listings(self) -> Listings: ...  # noqa: D102
+
+    @property
+    def keys(self) -> ApiKeyRepository: ...  # noqa: D102
+
+    @property
+    def idempotency(self) -> IdempotencyRepository: ...  # noqa: D102
 
     def __enter__(self) -> Self: ...
 

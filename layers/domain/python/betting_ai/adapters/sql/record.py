@@ -44,7 +44,8 @@ _SOONEST: Final = {  # after kick-off; it may be called off at any time
     Ending.RETIRED: timedelta(0),
 }
 
-_UK_DAY: Final = sa.func.date(sa.func.timezone("Europe/London", tables.Slate.as_of))
+UK_DAY: Final = sa.func.date(sa.func.timezone("Europe/London", tables.Slate.as_of))
+"""The UK date of a slate."""
 
 # Columns that a recommendation's hash is made of, beside the names that its keys stand for.
 _RECOMMENDED: Final = (
@@ -58,7 +59,7 @@ _SETTLED: Final = (
 )  # fmt: skip
 
 
-_ENDED: Final = {
+ENDED: Final = {
     Ended.FINISHED: Ending.FINISHED,
     Ended.RETIRED: Ending.RETIRED,
     Ended.WALKOVER: Ending.WALKOVER,
@@ -160,7 +161,7 @@ class SqlRecordRepository:
             )
         )
         found = {
-            slug: (Score(_ENDED[Ended(ended)], home, away), False)
+            slug: (Score(ENDED[Ended(ended)], home, away), False)
             for slug, home, away, ended in first
         }
         later = self._connection.execute(
@@ -255,9 +256,9 @@ class SqlRecordRepository:
         """Recommendations whose slates are of some UK dates (both included), oldest first."""
         rules = []
         if since is not None:
-            rules.append(since <= _UK_DAY)
+            rules.append(since <= UK_DAY)
         if until is not None:
-            rules.append(until >= _UK_DAY)
+            rules.append(until >= UK_DAY)
         return self._picks(*rules)
 
     def pick(self, key: int) -> RecordedPick | None:
@@ -265,7 +266,13 @@ class SqlRecordRepository:
         found = self._picks(tables.Recommendation.id == key)
         return found[0] if found else None
 
-    def _picks(self, *rules: sa.ColumnElement[bool]) -> list[RecordedPick]:
+    def newest(self, limit: int, *rules: sa.ColumnElement[bool]) -> list[RecordedPick]:
+        """Those that keep some rules on pick, slate, event and league; newest first."""
+        return self._picks(*rules, limit=limit)
+
+    def _picks(
+        self, *rules: sa.ColumnElement[bool], limit: int | None = None
+    ) -> list[RecordedPick]:
         pick, slate, event = tables.Recommendation, tables.Slate, tables.Event
         home, away = orm.aliased(tables.Team), orm.aliased(tables.Team)
         league, book = tables.League, tables.Book
@@ -287,7 +294,8 @@ class SqlRecordRepository:
             .join(home, home.id == event.home_id)
             .join(away, away.id == event.away_id)
             .where(*rules)
-            .order_by(pick.id)
+            .order_by(pick.id if limit is None else pick.id.desc())
+            .limit(limit)
         )  # fmt: skip
         return [_pick(dict(row)) for row in self._connection.execute(asked).mappings()]
 

@@ -313,7 +313,7 @@ class Recommendation(Base):
         _check("scores", "risk_score BETWEEN 0 AND 1 AND composite_score BETWEEN 0 AND 1"),
         _check("stake", "stake >= 0"),
         _check("bet_until", "bet_until_price > 1 AND bet_until_price <= price"),
-        _one_of("advice", "bet", "wait"),
+        _one_of("advice", "bet", "wait", "none"),
         _one_of("status", "pending", "replaced", *_SETTLED),
         _check("settled", "(status = 'pending') = (settled_at IS NULL)"),
         *_chain_rules(),
@@ -677,6 +677,10 @@ class ApiKey(Base):
         _check("token_hash", "length(token_hash) = 32"),
         _check("scopes", "scopes <@ ARRAY['read', 'bet', 'transfer']::text[]"),
         _check("generation", "generation > 0"),
+        _check(
+            "previous",
+            "previous_token_hash IS NULL OR length(previous_token_hash) = 32 AND generation > 1",
+        ),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -688,6 +692,46 @@ class ApiKey(Base):
     expires_at: Mapped[dt.datetime | None]
     revoked_at: Mapped[dt.datetime | None]
     last_used_at: Mapped[dt.datetime | None]
+    previous_token_hash: Mapped[bytes | None]
+    rotated_at: Mapped[dt.datetime | None]
+
+
+class ApiNonce(Base):
+    """A nonce that a signature used up; forgotten once that signature is too old anyway."""
+
+    __tablename__ = "api_nonces"
+    __table_args__ = (Index(None, "expires_at"),)
+
+    key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"), primary_key=True)
+    nonce: Mapped[str] = mapped_column(primary_key=True)
+    expires_at: Mapped[dt.datetime]
+
+
+class ApiCall(Base):
+    """A call that is made once: who runs it, or what it was answered."""
+
+    __tablename__ = "api_calls"
+    __table_args__ = (
+        _check("digest", "length(digest) = 32"),
+        _check("status", "status BETWEEN 200 AND 499"),
+        _check(
+            "answer",
+            "num_nonnulls(status, headers, body) = CASE WHEN lease_until IS NULL THEN 3 ELSE 0 END",
+        ),
+        Index(None, "expires_at"),
+    )
+
+    key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"), primary_key=True)
+    route: Mapped[str] = mapped_column(primary_key=True)
+    idempotency_key: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[bytes]
+    owner: Mapped[UUID]
+    lease_until: Mapped[dt.datetime | None]
+    status: Mapped[Small | None]
+    headers: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    body: Mapped[bytes | None]
+    created_at: Mapped[dt.datetime]
+    expires_at: Mapped[dt.datetime]
 
 
 class IngestLogEntry(Base):

@@ -9,6 +9,8 @@ from sqlalchemy.engine import Connection, Engine
 
 from betting_ai.adapters.sql.bets import SqlBetRepository
 from betting_ai.adapters.sql.facts import SqlFactsRepository
+from betting_ai.adapters.sql.keys import SqlApiKeyRepository, SqlIdempotencyRepository
+from betting_ai.adapters.sql.listings import SqlListings
 from betting_ai.adapters.sql.record import SqlRecordRepository
 from betting_ai.adapters.sql.repositories import (
     SqlIngestLog,
@@ -34,6 +36,9 @@ class SqlUnitOfWork:
     models: SqlModelRecord
     record: SqlRecordRepository
     bets: SqlBetRepository
+    listings: SqlListings
+    keys: SqlApiKeyRepository
+    idempotency: SqlIdempotencyRepository
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -49,6 +54,9 @@ class SqlUnitOfWork:
         self.models = SqlModelRecord(self.connection)
         self.record = SqlRecordRepository(self.connection)
         self.bets = SqlBetRepository(self.connection)
+        self.listings = SqlListings(self.connection)
+        self.keys = SqlApiKeyRepository(self.connection)
+        self.idempotency = SqlIdempotencyRepository(self.connection)
         return self
 
     def __exit__(

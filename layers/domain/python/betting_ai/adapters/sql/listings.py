@@ -1,0 +1,262 @@
+"""What readers are shown, in PostgreSQL: one statement each, all of them led by an index."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import fields
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
+from sqlalchemy.engine import Connection
+
+from betting_ai.adapters.sql import tables
+from betting_ai.adapters.sql.record import ENDED, UK_DAY, SqlRecordRepository
+from betting_ai.adapters.sql.tables import LINE_UNITS
+from betting_ai.domain.events import event_id as key_of
+from betting_ai.domain.markets import SELECTIONS, Market, Outcome
+from betting_ai.domain.sports import Ended
+from betting_ai.ports.listings import (
+    EventQuery,
+    ListedEvent,
+    ListedPrice,
+    PickQuery,
+    PriceQuery,
+    PublishedSlate,
+    Said,
+    Transfer,
+)
+from betting_ai.ports.record import RecordedPick
+
+# The primary key of prices gives every source's last one without a sort.
+_LAST: Final = """
+SELECT DISTINCT ON (o.event_id, o.market, o.line, o.book_id, o.selection)
+    o.event_id AS event, o.market, o.line, b.code AS bookmaker, b.name AS bookmaker_name, b.kind,
+    o.selection, o.price AS odds, o.quoted_at
+FROM odds o JOIN books b ON b.id = o.book_id JOIN events e ON e.id = o.event_id
+WHERE o.event_id = ANY(:events) AND o.quoted_at <= e.kickoff {}
+ORDER BY o.event_id, o.market, o.line, o.book_id, o.selection, o.quoted_at DESC
+"""
+
+_BEST: Final = (
+    "SELECT DISTINCT ON (event, selection) * FROM ("  # noqa: S608 - only constants
+    + _LAST.format("AND o.market = 0 AND o.line = 0")
+    + ") AS last WHERE kind = 'named' ORDER BY event, selection, odds DESC, bookmaker"
+)
+
+
+class SqlListings:
+    """`betting_ai.ports.listings.Listings` over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def slate(self, mode: str, profile: str | None = None) -> PublishedSlate | None:
+        """The newest slate of a mode, of a profile or of any."""
+        slate = tables.Slate
+        asked = (
+            sa.select(
+                slate.id, slate.hash, slate.mode, slate.as_of,
+                slate.created_at.label("published_at"), slate.payload,
+            )
+            .where(slate.mode == mode)
+            .order_by(slate.as_of.desc(), slate.created_at.desc(), slate.id)
+            .limit(1)
+        )  # fmt: skip
+        if profile is not None:
+            asked = asked.where(slate.profile == profile)
+        row = self._connection.execute(asked).mappings().first()
+        return None if row is None else PublishedSlate(**row)
+
+    def events(self, query: EventQuery) -> list[ListedEvent]:
+        """Events by kick-off."""
+        event = tables.Event
+        rules = [event.kickoff >= query.since]
+        if query.until is not None:
+            rules.append(event.kickoff < query.until)
+        if query.league is not None:
+            rules.append(tables.League.code == query.league)
+        if query.after is not None:
+            place = sa.tuple_(event.kickoff, event.id)
+            rules.append(place > sa.tuple_(*map(sa.literal, query.after)))
+        return self._events(query.limit, *rules)
+
+    def event(self, event_id: str) -> ListedEvent | None:
+        """One event."""
+        found = self._events(1, tables.Event.id == key_of(event_id))
+        return found[0] if found and found[0].event_id == event_id else None
+
+    def _events(self, limit: int, *rules: sa.ColumnElement[bool]) -> list[ListedEvent]:
+        event, result = tables.Event, tables.Result
+        home, away = orm.aliased(tables.Team), orm.aliased(tables.Team)
+        told = tables.EventEnding
+        last = (
+            sa.select(told.ending, told.goals_home, told.goals_away)
+            .where(told.event_id == event.id)
+            .order_by(told.id.desc())
+            .limit(1)
+            .lateral("last")
+        )
+        asked = (
+            sa.select(
+                event.id.label("key"), event.slug.label("event_id"), home.name.label("home"),
+                away.name.label("away"), tables.League.code.label("league"), event.kickoff,
+                event.time_assumed, result.ending.label("ended"), result.goals_home,
+                result.goals_away, last.c.ending, last.c.goals_home.label("told_home"),
+                last.c.goals_away.label("told_away"),
+            )
+            .join(tables.League, tables.League.id == event.league_id)
+            .join(home, home.id == event.home_id)
+            .join(away, away.id == event.away_id)
+            .outerjoin(result, result.event_id == event.id)
+            .outerjoin(last, sa.true())
+            .where(*rules)
+            .order_by(event.kickoff, event.id)
+            .limit(limit)
+        )  # fmt: skip
+        return [_event(dict(row)) for row in self._connection.execute(asked).mappings()]
+
+    def best(self, events: Collection[int]) -> list[ListedPrice]:
+        """The best price before kick-off of every selection on who wins."""
+        return self._prices(sa.text(_BEST), events)
+
+    def latest(self, event: int) -> list[ListedPrice]:
+        """Every source's last price of every selection of an event."""
+        return self._prices(sa.text(_LAST.format("")), [event])
+
+    def _prices(self, asked: sa.TextClause, events: Collection[int]) -> list[ListedPrice]:
+        wanted = sa.bindparam("events", list(events), ARRAY(sa.BigInteger))
+        return [
+            _price(dict(row))
+            for row in self._connection.execute(asked.bindparams(wanted)).mappings()
+        ]
+
+    def prices(self, query: PriceQuery) -> list[tuple[ListedPrice, tuple[Any, ...]]]:
+        """Prices of an event with their positions, oldest first."""
+        odds, book = tables.Odds, tables.Book
+        place = (odds.quoted_at, odds.book_id, odds.market, odds.line, odds.selection)
+        asked = (
+            sa.select(
+                odds.event_id.label("event"), odds.market, odds.line,
+                book.code.label("bookmaker"), book.name.label("bookmaker_name"), book.kind,
+                odds.selection, odds.price.label("odds"), odds.quoted_at, odds.book_id,
+            )
+            .join(book, book.id == odds.book_id)
+            .where(odds.event_id == query.event)
+            .order_by(*place)
+            .limit(query.limit)
+        )  # fmt: skip
+        if query.market is not None:
+            asked = asked.where(odds.market == int(query.market))
+        if query.bookmaker is not None:
+            asked = asked.where(book.code == query.bookmaker)
+        if query.after is not None:
+            asked = asked.where(sa.tuple_(*place) > sa.tuple_(*map(sa.literal, query.after)))
+        found = []
+        for row in self._connection.execute(asked).mappings():
+            values = dict(row)
+            number = values.pop("book_id")
+            position = (row["quoted_at"], number, row["market"], row["line"], row["selection"])
+            found.append((_price(values), position))
+        return found
+
+    def said(self, event: int) -> list[Said]:
+        """The last word of every member on an event."""
+        said = tables.Prediction
+        asked = (
+            sa.select(
+                said.member, said.model_version, said.as_of, said.p_home, said.p_draw, said.p_away
+            )
+            .ext(distinct_on(said.member))
+            .where(said.event_id == event)
+            .order_by(said.member, said.as_of.desc(), said.id.desc())
+        )
+        return [
+            Said(
+                member,
+                version,
+                as_of,
+                {
+                    outcome: p
+                    for outcome, p in zip(SELECTIONS[Market.MATCH_RESULT], three, strict=True)
+                    if p is not None
+                },
+            )
+            for member, version, as_of, *three in self._connection.execute(asked)
+        ]
+
+    def picks(self, query: PickQuery) -> list[RecordedPick]:
+        """Picks, newest first."""
+        pick, slate = tables.Recommendation, tables.Slate
+        rules = [slate.mode == query.mode]
+        if query.status is None:
+            rules.append(pick.status != "replaced")
+        else:
+            rules.append(pick.status == query.status)
+        if query.league is not None:
+            rules.append(tables.League.code == query.league)
+        if query.profile is not None:
+            rules.append(slate.profile == query.profile)
+        if query.event_id is not None:
+            rules.append(pick.event_id == key_of(query.event_id))
+        if query.since is not None:
+            rules.append(query.since <= UK_DAY)
+        if query.until is not None:
+            rules.append(query.until >= UK_DAY)
+        if query.before is not None:
+            rules.append(pick.id < query.before)
+        return SqlRecordRepository(self._connection).newest(query.limit, *rules)
+
+    def bet_counts(self) -> dict[int, int]:
+        """How many bets each session has."""
+        bet = tables.Bet
+        asked = sa.select(bet.session_id, sa.func.count()).group_by(bet.session_id)
+        return dict(self._connection.execute(asked).all())
+
+    def transfer(self, key: UUID) -> Transfer | None:
+        """One transfer."""
+        table = tables.Transaction
+        asked = sa.select(*(getattr(table, field.name) for field in fields(Transfer)))
+        row = self._connection.execute(asked.where(table.id == key)).mappings().first()
+        return None if row is None else Transfer(**row)
+
+    def newest_data(self) -> datetime | None:
+        """When the newest payload came that could be used."""
+        log = tables.IngestLogEntry
+        asked = (
+            sa.select(log.received_at)
+            .where(log.status != "refused")
+            .order_by(log.received_at.desc())
+            .limit(1)
+        )
+        return self._connection.scalar(asked)
+
+    def record_version(self) -> tuple[int, int]:
+        """Changes whenever a pick or a settlement was added."""
+        pick, settled = tables.Recommendation, tables.Settlement
+        asked = sa.select(
+            sa.select(sa.func.coalesce(sa.func.max(pick.id), 0)).scalar_subquery(),
+            sa.select(sa.func.coalesce(sa.func.max(settled.id), 0)).scalar_subquery(),
+        )
+        picks, settlements = self._connection.execute(asked).one()
+        return picks, settlements
+
+
+def _event(row: dict[str, Any]) -> ListedEvent:
+    """By the last word on how it ended, else by its first result."""
+    ended, ending = row.pop("ended"), row.pop("ending")
+    first = (row.pop("goals_home"), row.pop("goals_away"))
+    last = (row.pop("told_home"), row.pop("told_away"))
+    goals = last if ending else first
+    if ending is None and ended is not None:
+        ending = str(ENDED[Ended(ended)])
+    return ListedEvent(**row, ending=ending, goals=None if None in goals else goals)
+
+
+def _price(row: dict[str, Any]) -> ListedPrice:
+    market = Market(row.pop("market"))
+    outcome: Outcome = SELECTIONS[market][row.pop("selection")]
+    return ListedPrice(market=market, outcome=outcome, line=row.pop("line") / LINE_UNITS, **row)

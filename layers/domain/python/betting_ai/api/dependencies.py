@@ -1,0 +1,79 @@
+"""What routes ask for: who calls, within their rate, and what can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Annotated, Final, TypeVar
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from betting_ai.api.limiting import RateLimiter
+from betting_ai.api.reading import Reading
+from betting_ai.api.security import Caller, SignedCall, security_of
+from betting_ai.bootstrap import App
+from betting_ai.domain.keys import Scope
+from betting_ai.errors import UnauthorizedError
+
+Asked = TypeVar("Asked", Caller, SignedCall)
+
+_BEARER: Final = HTTPBearer(
+    scheme_name="key",
+    bearerFormat="bai_...",
+    description="An application key; `betting-ai keys create` makes one.",
+    auto_error=False,  # only for the specification; `Security` reads the header itself
+)
+_Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
+
+
+async def _reader(request: Request, _: _Bearer) -> Caller:
+    return await _within_rate(request, security_of(request).caller(request, Scope.READ))
+
+
+async def _better(request: Request, _: _Bearer) -> SignedCall:
+    return await _within_rate(request, security_of(request).signed_call(request, Scope.BET))
+
+
+async def _payer(request: Request, _: _Bearer) -> SignedCall:
+    return await _within_rate(request, security_of(request).signed_call(request, Scope.TRANSFER))
+
+
+async def _within_rate(request: Request, asked: Awaitable[Asked]) -> Asked:
+    """Count a call for its key, and one without a good key for its address."""
+    try:
+        found = await asked
+    except UnauthorizedError:
+        _count(request, request.client.host if request.client else "nowhere")
+        raise
+    who = found.caller if isinstance(found, SignedCall) else found
+    request.state.key_id = who.key.id
+    request.state.rate_headers = _count(request, who.key.id)
+    return found
+
+
+def _count(request: Request, who: str) -> tuple[tuple[bytes, bytes], ...]:
+    limiter: RateLimiter = request.app.state.limiter
+    return limiter.count(who, f"{request.method} {request.scope['route'].path}")
+
+
+def _reading(request: Request) -> Reading:
+    found: Reading = request.app.state.reading
+    return found
+
+
+def _app(request: Request) -> App:
+    found: App = request.app.state.app
+    return found
+
+
+ReadKey = Annotated[Caller, Depends(_reader)]
+"""A key that may read."""
+
+BetCall = Annotated[SignedCall, Depends(_better)]
+"""A signed call by a key that may bet."""
+
+TransferCall = Annotated[SignedCall, Depends(_payer)]
+"""A signed call by a key that may move money."""
+
+ReadingOf = Annotated[Reading, Depends(_reading)]
+AppOf = Annotated[App, Depends(_app)]

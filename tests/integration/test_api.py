@@ -1,0 +1,317 @@
+"""The routes over real HTTP and a real database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from pydantic import BaseModel
+
+from betting_ai.adapters.sql.unit_of_work import SqlUnitOfWork
+from betting_ai.api import schemas
+from betting_ai.clock import MovingClock
+from betting_ai.domain.protections import Limits
+from integration.api_world import Api, served
+from integration.record_world import EVENING, MORNING, SLUGS, World, match, pick, slate, world
+
+__all__ = ["world"]
+
+V1 = "/api/v1/betting"
+
+
+@pytest.fixture
+def clock() -> MovingClock:
+    return MovingClock(MORNING + timedelta(minutes=5))
+
+
+@pytest.fixture
+def api(world: World, database_url: str, tmp_path: Path, clock: MovingClock) -> Iterator[Api]:
+    """Four matches; two picks; a paper session."""
+    world.publish(slate(pick(0, 1), pick(1, 2)))
+    with SqlUnitOfWork(world.engine) as unit:
+        unit.bets.open_session("test", "paper", "units", Decimal(1000), Limits(), MORNING)
+        unit.commit()
+    with served(database_url, tmp_path, clock=clock, paper_rejects=0, paper_delay=0) as api:
+        yield api
+
+
+@pytest.fixture
+def client(api: Api) -> Iterator[httpx.Client]:
+    with api.client("read") as client:
+        yield client
+
+
+@pytest.fixture
+def better(api: Api) -> Iterator[httpx.Client]:
+    with api.client("read", "bet") as client:
+        yield client
+
+
+def told(answer: httpx.Response, model: type[BaseModel], status: int = 200) -> dict[str, Any]:
+    """An answer that is of its shape, to the last field."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"] == "application/json"
+    model.model_validate_json(answer.content, strict=False)
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def refused(answer: httpx.Response, status: int, code: str) -> str:
+    """A failure of a shape that programs can rely on."""
+    assert answer.headers["Content-Type"] == "application/problem+json", answer.text
+    problem = schemas.Problem.model_validate_json(answer.content)
+    assert (answer.status_code, problem.status, problem.code) == (status, status, code)
+    assert problem.request_id == answer.headers["X-Request-Id"]
+    return problem.detail
+
+
+def every_page(client: httpx.Client, path: str, **asked: Any) -> list[list[dict[str, Any]]]:
+    pages, cursor = [], None
+    while True:
+        page = client.get(path, params=asked | ({"cursor": cursor} if cursor else {})).json()
+        pages.append(page["items"])
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return pages
+
+
+def bet(client: httpx.Client, body: dict[str, Any], key: str | None = None) -> httpx.Response:
+    headers = {"Idempotency-Key": key or str(uuid4())}
+    return client.post(f"{V1}/bets", json=body, headers=headers)
+
+
+def test_top3_is_the_newest_slate_and_names_itself(client: httpx.Client) -> None:
+    first = client.get(f"{V1}/top3")
+    found = told(first, schemas.SlateTold)
+    assert [one["event_id"] for one in found["picks"]] == SLUGS[:2]
+    again = client.get(
+        f"{V1}/top3", headers={"If-None-Match": f'"other", W/{first.headers["ETag"]}'}
+    )
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["ETag"] == first.headers["ETag"]
+    refused(client.get(f"{V1}/top3", params={"profile": "value"}), 404, "not_found")
+
+
+def test_a_new_slate_is_seen_within_a_second(client: httpx.Client, world: World) -> None:
+    before = client.get(f"{V1}/top3").headers["ETag"]
+    world.publish(slate(pick(2, 1), as_of=MORNING + timedelta(minutes=1)))
+    ends = time.monotonic() + 10
+    while time.monotonic() < ends:
+        if client.get(f"{V1}/top3").headers["ETag"] != before:
+            return
+    pytest.fail("the old slate is still told")
+
+
+def test_events_come_page_by_page_by_kickoff(client: httpx.Client) -> None:
+    pages = every_page(client, f"{V1}/events", limit=3)
+    assert [len(page) for page in pages] == [3, 1]
+    assert sorted(one["event_id"] for page in pages for one in page) == sorted(SLUGS)
+    page = told(client.get(f"{V1}/events"), schemas.Page[schemas.EventTold])
+    best = page["items"][0]["best_odds"]
+    assert [(one["outcome"], one["odds"], one["bookmaker"]) for one in best] == [
+        ("home", 2.3, "B365"),
+        ("draw", 3.4, "B365"),
+        ("away", 3.2, "B365"),
+    ]
+
+
+def test_events_by_league_and_time(client: httpx.Client) -> None:
+    assert client.get(f"{V1}/events", params={"league": "SP1"}).json()["items"] == []
+    late = {"from": "2025-03-16T00:00:00Z"}
+    assert client.get(f"{V1}/events", params=late).json()["items"] == []
+    refused(client.get(f"{V1}/events", params={"league": "XX9"}), 422, "unknown_league")
+    refused(
+        client.get(f"{V1}/events", params={"from": "0001-01-01T00:00:00+14:00"}),
+        422,
+        "invalid_input",
+    )
+
+
+def test_an_event_with_all_that_is_known(client: httpx.Client, world: World) -> None:
+    world.tell(match(0, (2, 1)))
+    world.settle()
+    found = told(client.get(f"{V1}/events/{SLUGS[0]}"), schemas.EventDetail)
+    assert (found["status"], found["score"]) == ("finished", {"home": 2, "away": 1})
+    assert {one["bookmaker"] for one in found["latest_odds"]} == {"B365", "AVG"}
+    assert [one["status"] for one in found["recommendations"]] == ["won"]
+    refused(client.get(f"{V1}/events/e0-2025-03-15-nobody-else"), 404, "not_found")
+    refused(client.get(f"{V1}/events/DROP TABLE"), 422, "invalid_input")
+
+
+def test_price_history(client: httpx.Client, world: World) -> None:
+    world.tell(match(0, (2, 1)))
+    path = f"{V1}/events/{SLUGS[0]}/odds"
+    pages = every_page(client, path, limit=5)
+    found = [one for page in pages for one in page]
+    assert len(found) == 12
+    assert [one["quoted_at"] for one in found] == sorted(one["quoted_at"] for one in found)
+    assert len({(o["bookmaker"], o["outcome"], o["quoted_at"]) for o in found}) == 12
+    told(client.get(path), schemas.Page[schemas.PriceTold])
+    mine = client.get(path, params={"bookmaker": "B365", "market": "match_result"}).json()["items"]
+    assert {one["bookmaker"] for one in mine} == {"B365"}
+    assert client.get(path, params={"market": "totals"}).json()["items"] == []
+
+
+def test_history_newest_first(client: httpx.Client, world: World) -> None:
+    world.publish(slate(pick(0, 1), as_of=MORNING + timedelta(minutes=1)))
+    world.tell(match(1, (0, 3)))
+    world.settle()
+    path = f"{V1}/recommendations/history"
+    found = told(client.get(path), schemas.Page[schemas.RecommendationTold])["items"]
+    assert [(one["event_id"], one["status"]) for one in found] == [
+        (SLUGS[0], "pending"),
+        (SLUGS[1], "lost"),
+    ]
+    assert [len(page) for page in every_page(client, path, limit=1)] == [1, 1]
+    only = client.get(path, params={"status": "replaced"}).json()["items"]
+    assert [one["event_id"] for one in only] == [SLUGS[0]]
+    assert client.get(path, params={"from": "2025-03-16"}).json()["items"] == []
+    refused(client.get(path, params={"cursor": "bm9wZQ"}), 422, "invalid_input")
+
+
+def test_performance_is_that_of_the_record(client: httpx.Client, world: World) -> None:
+    empty = told(client.get(f"{V1}/performance"), schemas.Performance)
+    assert (empty["picks"], empty["pending"], empty["all"]["clv"]["mean"]) == (2, 2, None)
+    world.tell(match(0, (2, 1)), match(1, (0, 3)))
+    world.settle()
+    found = told(client.get(f"{V1}/performance"), schemas.Performance)
+    assert (found["all"]["results"]["won"], found["all"]["results"]["lost"]) == (1, 1)
+    assert found["all"]["profit"] == 3.0
+
+
+def test_models_and_sessions(client: httpx.Client) -> None:
+    models = told(client.get(f"{V1}/models"), schemas.Page[schemas.ModelTold])["items"]
+    assert models[0]["weights"] == {
+        "xgboost": 0.35,
+        "random_forest": 0.25,
+        "deep_rl": 0.25,
+        "bayesian": 0.15,
+    }
+    (one,) = told(client.get(f"{V1}/sessions"), schemas.Page[schemas.SessionTold])["items"]
+    assert (one["bankroll"], one["bets"], one["limits"]["per_day"]) == (1000.0, 0, 0.1)
+
+
+def test_a_bet_is_placed_once(better: httpx.Client, client: httpx.Client, world: World) -> None:
+    (key,) = [row["id"] for row in world.rows("SELECT id FROM recommendations WHERE rank = 1")]
+    body = {"recommendation_id": key, "stake": 12.5}
+    first = bet(better, body, "mine")
+    found = told(first, schemas.BetTold, 201)
+    assert (found["stake"], found["venue"], found["mode"]) == (12.5, "paper", "paper")
+    again = bet(better, body, "mine")
+    assert (again.status_code, again.content) == (201, first.content)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    refused(bet(better, body | {"stake": 13}, "mine"), 422, "idempotency_mismatch")
+    assert len(world.rows("SELECT 1 FROM bets")) == 1
+    (one,) = client.get(f"{V1}/sessions").json()["items"]
+    assert (one["bets"], one["at_risk"]) == (1, 12.5)
+
+
+def test_a_bet_that_cannot_be(better: httpx.Client, client: httpx.Client, world: World) -> None:
+    (key,) = [row["id"] for row in world.rows("SELECT id FROM recommendations WHERE rank = 1")]
+    detail = refused(bet(better, {"recommendation_id": key, "stake": 60}), 409, "protected")
+    assert "event" in detail
+    refused(bet(better, {"recommendation_id": 10**6}), 422, "invalid_input")
+    refused(bet(better, {"recommendation_id": key, "stake": "NaN"}), 422, "invalid_input")
+    refused(bet(better, {"recommendation_id": key, "stake": 0.001}), 422, "invalid_input")
+    for venue in ("stake", "nowhere"):
+        found = bet(better, {"recommendation_id": key, "venue": venue})
+        refused(found, 409, "venue_not_available")
+    refused(bet(client, {"recommendation_id": key}), 403, "forbidden")
+    assert not world.rows("SELECT 1 FROM bets")
+
+
+def test_transactions(client: httpx.Client, api: Api, world: World) -> None:
+    name = uuid4()
+    path = f"/api/v1/crypto/transactions/{name}"
+    refused(client.get(path), 404, "not_found")
+    world.change(
+        "INSERT INTO transactions (id, chain_id, token, from_address, to_address, amount, status)"
+        f" VALUES ('{name}', 56, 'USDT', '0xaa', '0xbb', 12.50, 'sent')"
+    )
+    found = told(client.get(path), schemas.TransactionTold)
+    assert (found["amount"], found["status"], found["fee"]) == ("12.5", "sent", None)
+    refused(client.post("/api/v1/crypto/balance", json={"token": "BNB"}), 409, "wallet_off")
+    with api.client("transfer") as payer:
+        body = {"token": "USDT", "to": "0x" + "ab" * 20, "amount": "1"}
+        sent = payer.post("/api/v1/crypto/send", json=body, headers={"Idempotency-Key": "one"})
+        refused(sent, 409, "wallet_off")
+
+
+def test_health_is_open_and_ready_is_not(client: httpx.Client, api: Api, world: World) -> None:
+    with api.client() as stranger:
+        told(stranger.get("/health"), schemas.Health)
+        refused(stranger.get("/ready"), 401, "unauthorized")
+    found = told(client.get("/ready"), schemas.Ready)
+    assert [name for name, check in found["checks"].items() if check["ok"]] == [
+        "database",
+        "model",
+        "storage",
+    ]
+    assert found["checks"]["data"]["detail"] == "nothing was ingested yet"
+
+
+def test_failures_of_the_edge_are_problems_too(client: httpx.Client, api: Api) -> None:
+    refused(client.get("/nowhere"), 404, "not_found")
+    refused(client.delete(f"{V1}/top3"), 405, "method_not_allowed")
+    refused(client.get(f"{V1}/top3", headers={"Host": "evil.example"}), 421, "unknown_host")
+    body = {"content": b"{" + b" " * 70_000, "headers": {"Content-Type": "application/json"}}
+    refused(client.post(f"{V1}/predict", **body), 413, "too_large")  # type: ignore[arg-type]
+    body["content"] = b"[" * 60_000
+    refused(client.post(f"{V1}/predict", **body), 400, "malformed")  # type: ignore[arg-type]
+    chunks = iter([b" " * 50_000] * 3)
+    refused(client.post(f"{V1}/predict", content=chunks), 413, "too_large")
+    with api.client("bet") as other:
+        refused(other.get(f"{V1}/top3"), 403, "forbidden")
+
+
+def test_who_calls_too_often_is_told_when_to_come_back(
+    world: World, database_url: str, tmp_path: Path
+) -> None:
+    with served(database_url, tmp_path, api_rate_limit=3) as api, api.client("read") as client:
+        answers = [client.get(f"{V1}/sessions") for _ in range(4)]
+        assert [one.status_code for one in answers] == [200, 200, 200, 429]
+        assert answers[0].headers["RateLimit"].startswith('"minute";r=2;t=')
+        assert 1 <= int(answers[3].headers["Retry-After"]) <= 60
+        refused(answers[3], 429, "rate_limited")
+        assert client.get(f"{V1}/models").status_code == 200
+        with api.client("read") as other:
+            assert other.get(f"{V1}/sessions").status_code == 200
+        with api.client() as stranger:
+            assert [stranger.get(f"{V1}/models").status_code for _ in range(4)] == [401] * 3 + [429]
+
+
+def test_only_known_networks_may_call(world: World, database_url: str, tmp_path: Path) -> None:
+    networks = ("10.0.0.0/8",)
+    with (
+        served(database_url, tmp_path, api_networks=networks) as api,
+        api.client("read") as client,
+    ):
+        refused(client.get(f"{V1}/models"), 403, "address_refused")
+        assert client.get("/health").status_code == 200
+
+
+def test_cors_only_where_it_is_set(world: World, database_url: str, tmp_path: Path) -> None:
+    mine, other = "https://mine.example", "https://other.example"
+    asked = {"Origin": mine, "Access-Control-Request-Method": "GET"}
+    with served(database_url, tmp_path) as api, api.client() as client:
+        refused(client.options(f"{V1}/top3", headers=asked), 405, "method_not_allowed")
+    with served(database_url, tmp_path, api_origins=(mine,)) as api, api.client() as client:
+        answer = client.options(f"{V1}/top3", headers=asked)
+        assert answer.headers["Access-Control-Allow-Origin"] == mine
+        stranger = client.options(f"{V1}/top3", headers=asked | {"Origin": other})
+        assert "Access-Control-Allow-Origin" not in stranger.headers
+
+
+def test_the_evening(api: Api, clock: MovingClock, client: httpx.Client) -> None:
+    """What has kicked off is not among the events to come, and has no result yet."""
+    clock.move(EVENING)
+    assert client.get(f"{V1}/events").json()["items"] == []
+    found = client.get(f"{V1}/events", params={"from": "2025-03-15T00:00:00Z"}).json()["items"]
+    assert {one["status"] for one in found} == {"no_result_yet"}
