@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from betting_ai.api.app import create_app
 from betting_ai.api.client import KeyAuth
@@ -60,14 +61,18 @@ def served(
     *,
     clock: Clock | None = None,
     options: ApiOptions | None = None,
+    around: Callable[[FastAPI], ASGIApp] = lambda api: api,
     **settings: Any,
 ) -> Iterator[Api]:
-    """The application, listening on a free port of this machine while the block runs."""
+    """The application, listening on a free port of this machine while the block runs.
+
+    ``around`` puts something before it, such as what a gateway does to paths.
+    """
     settings.setdefault("api_rate_limit", 100_000)
     loaded = load_settings(home=home, database_url=database_url, **settings)
     with build(loaded, clock) as app, socket.create_server(("127.0.0.1", 0)) as listening:
         api = create_app(app, options or ApiOptions())
-        config = uvicorn.Config(api, log_config=None, access_log=False, lifespan="on")
+        config = uvicorn.Config(around(api), log_config=None, access_log=False, lifespan="on")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()
