@@ -29,10 +29,16 @@ from betting_ai.api.dependencies import AppOf, ReadingOf
 from betting_ai.api.options import ApiOptions
 from betting_ai.api.problems import STATUS
 from betting_ai.api.security import COOKIE_LIFETIME, security_of
-from betting_ai.domain.keys import Scope, Token
+from betting_ai.domain.keys import Scope
 from betting_ai.domain.leagues import LEAGUES
 from betting_ai.domain.markets import Market
-from betting_ai.errors import DomainError, ForbiddenError, NotFoundError, UnauthorizedError
+from betting_ai.errors import (
+    DomainError,
+    ForbiddenError,
+    InvalidInputError,
+    NotFoundError,
+    UnauthorizedError,
+)
 
 COOKIE: Final = "betting-ai"
 """Holds what `DashboardCookie.seal` made."""
@@ -71,16 +77,13 @@ class _Page(APIRoute):
                 return await handler(request)
             except UnauthorizedError:
                 return _to_login(request)
-            except ForbiddenError as error:
-                return await run_in_threadpool(_failed, request, 403, str(error))
             except DomainError as error:
-                status = STATUS.get(error.code, 500)
-                told = str(error) if error.code in STATUS else _UNEXPECTED
-                return await run_in_threadpool(_failed, request, status, told)
+                code, told = error.code, str(error) if error.code in STATUS else _UNEXPECTED
             except RequestValidationError as error:
                 first = error.errors()[0]
-                told = f"{first['loc'][-1]}: {first['msg']}"
-                return await run_in_threadpool(_failed, request, 422, told)
+                code, told = InvalidInputError.code, f"{first['loc'][-1]}: {first['msg']}"
+            request.state.problem = code
+            return await run_in_threadpool(_failed, request, STATUS.get(code, 500), told)
 
         return answer
 
@@ -151,7 +154,7 @@ def _root(request: Request) -> str:
 def _here(request: Request) -> str:
     """The path of a page below where the application lives: ``"events/e0-..."``."""
     path: str = request.scope["path"]
-    return path.removeprefix(_root(request)).lstrip("/")
+    return path.removeprefix(f"{_root(request)}/")
 
 
 async def _reader(request: Request) -> None:
@@ -236,6 +239,8 @@ def events(
     cursor: _Cursor = None,
 ) -> Response:
     """Events by kick-off: those to come, or those of a day."""
+    if league and league not in LEAGUES:
+        raise NotFoundError(f"there is no league {league}")
     chosen = _day(day)
     start = None if chosen is None else datetime.combine(chosen, time(), UTC)
     found = reading.events(
@@ -367,19 +372,22 @@ async def sign_in(request: Request) -> Response:
     request.app.state.limiter.count(caller, "POST /login")
     form = parse_qs((await request.body()).decode("utf-8", "replace"))
     there = form.get("next", [""])[0]
-    security = security_of(request)
     try:
-        found = await security.token_caller(Token.parse(form.get("key", [""])[0].strip()))
-    except UnauthorizedError:
+        sealed = await security_of(request).sign_in(
+            request, form.get("key", [""])[0].strip(), Scope.READ
+        )
+    except UnauthorizedError as error:
+        request.state.problem = error.code
         return await run_in_threadpool(_login_page, request, 401, _WRONG, there)
-    if Scope.READ not in found.key.scopes:
+    except ForbiddenError as error:
+        request.state.problem = error.code
         return await run_in_threadpool(_login_page, request, 403, _NO_READING, there)
     answer = RedirectResponse(
         there if _NEXT.fullmatch(there) else "./", 303, {"Cache-Control": "no-store"}
     )
     answer.set_cookie(
         COOKIE,
-        security.cookie.seal(found),
+        sealed,
         max_age=int(COOKIE_LIFETIME.total_seconds()),
         path=_cookie_path(request),
         secure=True,
