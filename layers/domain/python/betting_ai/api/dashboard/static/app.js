@@ -87,16 +87,12 @@
   /* Charts draw what the table beneath them says. */
   function read(table, only) {
     const rows = [...table.tBodies[0].rows];
-    const names = [...table.tHead.rows[0].cells].slice(1).map((cell) => cell.textContent);
+    const width = table.tHead.rows[0].cells.length - 1;
     const times = rows.map((row) => Date.parse(row.cells[0].dataset.x) / 1000);
-    const columns = names.map((_, i) =>
-      rows.map((row) => {
-        const told = row.cells[i + 1].dataset.y;
-        return told ? Number(told) : null;
-      }),
-    );
-    const chosen = only ? [only - 1] : columns.map((_, i) => i).filter((i) => columns[i].some((y) => y !== null));
-    return { times, names: chosen.map((i) => names[i]), columns: chosen.map((i) => columns[i]) };
+    const column = (i) =>
+      rows.map((row) => (row.cells[i].dataset.y ? Number(row.cells[i].dataset.y) : null));
+    const chosen = only ? [only] : Array.from({ length: width }, (_, i) => i + 1);
+    return { times, columns: chosen.map(column) };
   }
 
   function colour(holder, name) {
@@ -107,21 +103,19 @@
   }
 
   const DASHES = [[], [7, 4], [2, 3]];
-  const BORDERS = ["solid", "dashed", "dotted"];
 
   function draw(holder) {
     const table = document.getElementById(holder.dataset.from);
-    const { times, names, columns } = read(table, Number(holder.dataset.column));
+    const { times, columns } = read(table, Number(holder.dataset.column));
     const prices = holder.dataset.chart === "prices";
     const [accent, ink, soft, line] = ["accent", "ink", "soft", "line"].map((name) => colour(holder, name));
     const inks = [accent, ink, soft];
-    const legendHeight = prices ? 34 : 0;
     const size = () => {
       const style = getComputedStyle(holder);
       const padding = (side) => parseFloat(style[`padding${side}`]);
       return {
         width: holder.clientWidth - padding("Left") - padding("Right"),
-        height: holder.clientHeight - padding("Top") - padding("Bottom") - legendHeight,
+        height: holder.clientHeight - padding("Top") - padding("Bottom"),
       };
     };
     const axis = {
@@ -136,7 +130,8 @@
         ...size(),
         tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
         cursor: { y: false, drag: { x: false, y: false } },
-        legend: { show: prices, markers: { dash: (_, i) => BORDERS[(i - 1) % 3] } },
+        legend: { show: false },
+        hooks: { setCursor: [(u) => tell(holder.parentElement, u.cursor.idx, u.data)] },
         scales: prices ? {} : { y: { range: (_, low, high) => uPlot.rangeNum(Math.min(0, low), Math.max(0, high), 0.1, true) } },
         axes: [
           { ...axis, size: prices ? 46 : 30, grid: { show: false }, values: [
@@ -147,9 +142,8 @@
           { ...axis, size: 52, values: (_, marks) => marks.map((mark) => mark.toFixed(Math.max(digits, marks[1] - marks[0] < 1 ? 2 : 0)).replace("-", "\u2212")) },
         ],
         series: [
-          { label: "UTC", value: (_, x) => (x === null || x === undefined ? "" : told(x)) },
+          {},
           ...columns.map((_, i) => ({
-            label: names[i],
             stroke: inks[i % 3],
             width: 2,
             dash: DASHES[i % 3],
@@ -157,7 +151,6 @@
             spanGaps: true,
             paths: prices ? uPlot.paths.stepped({ align: 1 }) : undefined,
             fill: prices ? undefined : colour(holder, "accent-soft"),
-            value: (_, y) => (y === null || y === undefined ? "" : y.toFixed(2)),
           })),
         ],
       },
@@ -168,10 +161,18 @@
     return chart;
   }
 
-  /* In UTC, as everywhere on the page. */
-  function told(seconds) {
+  /* What the pointer is over, beside the names; times in UTC, as everywhere on the page. */
+  function tell(around, at, [times, ...columns]) {
+    const over = at !== null && at !== undefined;
+    around.querySelectorAll("[data-told]").forEach((slot, i) => {
+      const value = over ? columns[i][at] : null;
+      slot.textContent = value === null || value === undefined ? "" : value.toFixed(2).replace("-", "\u2212");
+    });
     const options = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: "UTC" };
-    return new Intl.DateTimeFormat("en-GB", options).format(new Date(seconds * 1000));
+    for (const slot of around.querySelectorAll("[data-told-at]")) {
+      const moment = over ? new Date(times[at] * 1000) : null;
+      slot.textContent = moment ? `${new Intl.DateTimeFormat("en-GB", options).format(moment)} UTC` : "";
+    }
   }
 
   function charts() {
