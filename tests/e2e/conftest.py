@@ -11,8 +11,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 from pg8000.native import Connection
+from playwright.sync_api import Browser, sync_playwright
 
 from betting_ai.adapters.local.postgres import EmbeddedPostgres
 from betting_ai.api.options import ApiOptions

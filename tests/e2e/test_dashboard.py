@@ -11,7 +11,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, expect
@@ -66,7 +65,8 @@ def test_a_page_is_whole(
         if name == "docs":
             seen.page.wait_for_selector("#swagger .opblock")
         seen.page.evaluate("document.fonts.ready")
-        assert answer is not None and answer.status == 200
+        assert answer is not None
+        assert answer.status == 200
         SCREENS.mkdir(parents=True, exist_ok=True)
         seen.page.screenshot(path=SCREENS / f"{name}-{theme}-{device}.png", full_page=True)
         assert seen.outside() == []
@@ -174,7 +174,9 @@ def test_tries_to_sign_in_are_counted(lived: tuple[str, Path]) -> None:
 def test_a_cookie_that_is_not_ours_opens_nothing(closed_door: Api) -> None:
     with closed_door.client() as client:
         for path in ("/", "/events", "/record", "/models", "/sessions", "/data", "/docs"):
-            answer = client.get(path, headers={"Cookie": f"{COOKIE}={'0' * 16}.1.9999999999.{'0' * 64}"})
+            answer = client.get(
+                path, headers={"Cookie": f"{COOKIE}={'0' * 16}.1.9999999999.{'0' * 64}"}
+            )
             assert answer.status_code == 303, path
             assert answer.headers["Location"].startswith("login")
 
@@ -189,7 +191,11 @@ def stage(api: FastAPI, *, told: bool) -> ASGIApp:
                 await send({"type": "http.response.body", "body": b""})
                 return
             path = scope["path"]
-            scope = scope | ({"root_path": "/prod"} if told else {"path": path[5:], "raw_path": path[5:].encode()})
+            scope = scope | (
+                {"root_path": "/prod"}
+                if told
+                else {"path": path[5:], "raw_path": path[5:].encode()}
+            )
         await api(scope, receive, send)
 
     return gateway
@@ -203,7 +209,9 @@ def test_everything_works_under_a_stage(
     options = ApiOptions(shows="replay")
     clock = FixedClock(PAST.now)
     with (
-        served(url, home, clock=clock, options=options, around=lambda api: stage(api, told=told)) as api,
+        served(
+            url, home, clock=clock, options=options, around=lambda api: stage(api, told=told)
+        ) as api,
         watched(browser, f"{api.url}/prod") as seen,
     ):
         page = seen.page
@@ -230,8 +238,8 @@ def test_every_control_is_reached_and_shows_its_focus(browser: Browser, open_doo
         page = seen.page
         page.goto("")
         controls = page.evaluate("""() => {
-          const all = [...document.querySelectorAll("a[href], button, summary, input, select, [tabindex='0']")]
-            .filter((one) => one.checkVisibility());
+          const kinds = "a[href], button, summary, input, select, [tabindex='0']";
+          const all = [...document.querySelectorAll(kinds)].filter((one) => one.checkVisibility());
           all.forEach((one, i) => { one.dataset.test = i; });
           return all.length;
         }""")
@@ -241,12 +249,14 @@ def test_every_control_is_reached_and_shows_its_focus(browser: Browser, open_doo
             found = page.evaluate("""() => {
               const one = document.activeElement, style = getComputedStyle(one);
               const box = one.getBoundingClientRect();
-              return [one.dataset.test, style.outlineStyle, parseFloat(style.outlineWidth), box.width, box.height, one.className];
+              return [one.dataset.test, style.outlineStyle, parseFloat(style.outlineWidth),
+                box.width, box.height, one.className];
             }""")
             if found[0] is None:
                 break
             reached.add(found[0])
-            assert found[1] == "solid" and found[2] >= 2, found
+            assert found[1] == "solid", found
+            assert found[2] >= 2, found
             assert found[3] >= 24 or found[4] >= 24 or found[5] == "", found
             if i == 0:
                 assert found[5] == "skip"
@@ -302,12 +312,16 @@ def test_countdowns_and_local_times_run(browser: Browser, open_door: Api) -> Non
         expect(page.locator(".pick .local").first).to_have_text(re.compile(r"\d\d:\d\d your time"))
 
 
-def test_charts_draw_what_the_table_says(browser: Browser, open_door: Api, first_event: str) -> None:
+def test_charts_draw_what_the_table_says(
+    browser: Browser, open_door: Api, first_event: str
+) -> None:
     with watched(browser, open_door.url) as seen:
         for path, charts in ((f"events/{first_event}", 1), ("record", 2)):
             seen.page.goto(path)
             assert seen.page.locator(".chart canvas").count() == charts
-        drawn = seen.page.evaluate("""() => [...document.querySelectorAll("#series tbody tr")].length""")
+        drawn = seen.page.evaluate(
+            """() => [...document.querySelectorAll("#series tbody tr")].length"""
+        )
         assert drawn > 1
 
 
@@ -407,7 +421,8 @@ def test_events_page_by_page(browser: Browser, open_door: Api) -> None:
         seen.page.get_by_label("League").select_option(PAST.leagues[0])
         seen.page.get_by_role("button", name="Show").click()
         expect(seen.page.locator(".events li")).not_to_have_count(shown)
-        assert "day=" in seen.page.url and "league=" in seen.page.url
+        assert "day=" in seen.page.url
+        assert "league=" in seen.page.url
 
 
 # What follows is of slates by hand.
@@ -471,7 +486,16 @@ def test_names_and_reasons_are_text(
 def test_what_has_begun_is_no_bet_any_more(
     browser: Browser, world: World, by_hand: Callable[..., Any]
 ) -> None:
-    world.publish(slate(pick(0, 1), made_pick(replace(pick(1).candidate, kickoff=MORNING + timedelta(hours=9)), rank=2, expires_at=MORNING + timedelta(hours=9))))
+    world.publish(
+        slate(
+            pick(0, 1),
+            made_pick(
+                replace(pick(1).candidate, kickoff=MORNING + timedelta(hours=9)),
+                rank=2,
+                expires_at=MORNING + timedelta(hours=9),
+            ),
+        )
+    )
     for after, words in {
         timedelta(hours=8): "Some of these matches have begun",
         timedelta(hours=10): "None of this is a bet any more",
@@ -482,3 +506,14 @@ def test_what_has_begun_is_no_bet_any_more(
             expect(seen.page.locator("main")).to_contain_text(words)
             expect(seen.page.locator(".pick").first).to_contain_text("no longer a bet")
             assert seen.audit() == []
+
+
+def test_the_picture_of_the_readme(browser: Browser, open_door: Api) -> None:
+    """`docs/dashboard.md` says how it becomes the one in the documentation."""
+    with watched(browser, open_door.url) as seen:
+        seen.page.set_viewport_size({"width": 1160, "height": 1290})
+        seen.page.goto("")
+        SCREENS.mkdir(parents=True, exist_ok=True)
+        path = SCREENS / "picture.png"
+        seen.page.screenshot(path=path)
+        assert path.stat().st_size < 300_000

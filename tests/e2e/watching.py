@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
+
 from e2e.conftest import AXE
 
 DEVICES = {"desktop": (1280, 900), "phone": (360, 780)}
@@ -27,7 +28,8 @@ _AUDIT = """async (leave) => {
   const found = await axe.run({ exclude: leave }, { resultTypes: ["violations"] });
   return found.violations
     .filter((one) => ["serious", "critical"].includes(one.impact))
-    .map((one) => `${one.id}: ${one.nodes.slice(0, 3).map((node) => node.html.slice(0, 160)).join(" | ")}`);
+    .map((one) => [one.id, ...one.nodes.slice(0, 3).map((node) => node.html.slice(0, 160))])
+    .map((told) => told.join(" | "));
 }"""
 
 _OUTSIDE = """() => [...document.querySelectorAll("body *")]

@@ -115,7 +115,9 @@ def _candidate(one: Mapping[str, Any], body: Mapping[str, Any]) -> View:
         "selection": f"{one['selection']} to win" if wins else one["selection"],
         "bookmaker": words.bookmaker(one["bookmaker"]),
         "odds": one["quoted_odds"],
-        "net_odds": None if one["quoted_odds"] == one["recommended_odds"] else one["recommended_odds"],
+        "net_odds": None
+        if one["quoted_odds"] == one["recommended_odds"]
+        else one["recommended_odds"],
         "upper": upper,
         "fair_odds": one["fair_odds"],
         "probability": one["probability"],
@@ -234,7 +236,10 @@ def _looked_at(body: Mapping[str, Any], ends: datetime) -> list[tuple[str, str]]
     return [
         *rows,
         ("Data", ", ".join(body["data_sources"]) or "none"),
-        ("Model", f"{body['model'] or 'none'}, trained through {body['trained_through'] or 'no day'}"),
+        (
+            "Model",
+            f"{body['model'] or 'none'}, trained through {body['trained_through'] or 'no day'}",
+        ),
         ("Asked of a pick", criteria_asked(body["criteria"])),
         ("Bankroll", words.money(body["bankroll"])),
         ("Published", words.when(body["published_at"])),
@@ -293,7 +298,8 @@ def event_view(event: Mapping[str, Any], prices: Sequence[Mapping[str, Any]]) ->
 
 
 def _named(event: Mapping[str, Any], outcome: str) -> str:
-    return {"home": event["home"], "away": event["away"]}.get(outcome, words.outcome(outcome))
+    teams: dict[str, str] = {"home": event["home"], "away": event["away"]}
+    return teams.get(outcome, words.outcome(outcome))
 
 
 _MARKET_ORDER: Final = ("match_result", "totals", "handicap")
@@ -419,9 +425,7 @@ def _chance(p: float, market: float | None, scale: Scale, *, own: bool) -> View:
 def _price_history(event: Mapping[str, Any], prices: Sequence[Mapping[str, Any]]) -> View:
     """The best price that could be taken, and the market's average, whenever one changed."""
     outcomes = _outcomes(event)
-    takeable = {
-        offer["bookmaker"] for offer in event["latest_odds"] if offer["kind"] == _TAKEABLE
-    }
+    takeable = {offer["bookmaker"] for offer in event["latest_odds"] if offer["kind"] == _TAKEABLE}
     standing: dict[str, dict[str, float]] = {one: {} for one in outcomes}
     rows: dict[str, list[View]] = {}
     for price in prices:
@@ -526,8 +530,8 @@ def _headline(whole: Mapping[str, Any]) -> str:
 
 def _few(number: int) -> str:
     return (
-        f"Only {words.count(number, 'pick has', 'picks have')} a closing price so far. Below {FEW}, "
-        "a mean says little: read these figures as a beginning."
+        f"Only {words.count(number, 'pick has', 'picks have')} a closing price so far. Below "
+        f"{FEW}, a mean says little: read these figures as a beginning."
     )
 
 
@@ -578,7 +582,7 @@ def models_view(items: Sequence[Mapping[str, Any]]) -> list[View]:
 
 def _model(item: Mapping[str, Any]) -> View:
     held_out = item["held_out"]
-    judged = [
+    judged: list[View] = [
         {
             "name": name,
             "close": _difference(held_out[code].get("cross_entropy_difference")),
@@ -652,16 +656,12 @@ def data_view(body: Mapping[str, Any]) -> View:
         "sources": [
             {**source, "name": words.source(source["source"])} for source in body["sources"]
         ],
-        "feeds": [
-            {"name": words.source(name), **state} for name, state in body["feeds"].items()
-        ],
+        "feeds": [{"name": words.source(name), **state} for name, state in body["feeds"].items()],
         "models": [
             {**model, "name": words.MARKETS.get(model["market"], model["market"])}
             for model in body["models"]
         ],
-        "refused": [
-            (name, words.sentence(why)) for name, why in body["refused"].items()
-        ],
+        "refused": [(name, words.sentence(why)) for name, why in body["refused"].items()],
     }
 
 
