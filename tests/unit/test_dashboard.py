@@ -191,7 +191,7 @@ def test_meters_stand_at_what_is_asked() -> None:
     assert miss["reasons"] == ["Confidence 50.0, 15.0 short of 65", "Risk 0.800, 0.100 over 0.7"]
 
 
-@pytest.mark.parametrize("reason", set(REASONS))
+@pytest.mark.parametrize("reason", sorted(REASONS))
 def test_what_was_left_out_is_told_in_words(reason: str) -> None:
     told = published() | {"refused": {str(reason): 3, "of_tomorrow": 1}}
     looked = dict(views.slate_view(told, NOON)["looked_at"])
