@@ -89,6 +89,7 @@ class Metrics:
             ("reason",),
             registry=counted,
         )
+        self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._told = CollectorRegistry() if self._shared else counted
         if not self._shared:
             ProcessCollector(registry=counted)
@@ -103,8 +104,15 @@ class Metrics:
     ) -> None:
         """A request is over."""
         self._in_flight.dec()
-        self._requests.labels(route, method, str(status)).inc()
-        self._seconds.labels(route, method).observe(seconds)
+        kind = (route, method, status)
+        if (known := self._known.get(kind)) is None:
+            known = self._known[kind] = (
+                self._requests.labels(route, method, str(status)),
+                self._seconds.labels(route, method),
+            )
+        times, spans = known
+        times.inc()
+        spans.observe(seconds)
         if reason is not None:
             self._refused.labels(reason).inc()
         if reason == _RATE_LIMITED:
