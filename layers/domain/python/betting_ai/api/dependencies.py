@@ -56,12 +56,12 @@ def _count(request: Request, who: str) -> tuple[tuple[bytes, bytes], ...]:
     return limiter.count(who, f"{request.method} {request.scope['route'].path}")
 
 
-def _reading(request: Request) -> Reading:
+async def _reading(request: Request) -> Reading:
     found: Reading = request.app.state.reading
     return found
 
 
-def _app(request: Request) -> App:
+async def _app(request: Request) -> App:
     found: App = request.app.state.app
     return found
 
