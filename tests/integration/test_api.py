@@ -315,3 +315,19 @@ def test_the_evening(api: Api, clock: MovingClock, client: httpx.Client) -> None
     assert client.get(f"{V1}/events").json()["items"] == []
     found = client.get(f"{V1}/events", params={"from": "2025-03-15T00:00:00Z"}).json()["items"]
     assert {one["status"] for one in found} == {"no_result_yet"}
+
+
+def test_predict_scores_an_event_here_and_now(client: httpx.Client) -> None:
+    found = told(client.post(f"{V1}/predict", json={"event_id": SLUGS[0]}), schemas.Prediction)
+    assert found["event_name"] == "Ash vs Birch"
+    assert set(found["members"]) == {"xgboost", "random_forest", "deep_rl", "bayesian"}
+    assert sum(found["pick_price"].values()) == pytest.approx(1.0, abs=1e-5)
+    assert found["best_prices"]["home"]["odds"] == 2.3
+    unknown = client.post(f"{V1}/predict", json={"event_id": "e0-2025-03-15-nobody-else"})
+    refused(unknown, 404, "nothing_to_do")
+    future = {"event_id": SLUGS[0], "as_of": "2199-01-01T00:00:00Z"}
+    refused(client.post(f"{V1}/predict", json=future), 422, "invalid_input")
+    early = {"event_id": SLUGS[0], "as_of": "2019-01-01T00:00:00Z"}
+    refused(client.post(f"{V1}/predict", json=early), 404, "no_model_before")
+    books = {"event_id": SLUGS[0], "bookmakers": ["nobody"]}
+    refused(client.post(f"{V1}/predict", json=books), 422, "invalid_input")

@@ -46,24 +46,25 @@ _SIGNS: Final = (
 )  # fmt: skip
 """A text without any of these has nothing that a pattern below could find; most have none."""
 
-# A quoted value ends at its quote; one that is not, where the line (or the pair) does.
-_QUOTED: Final = r"""(?P<q>\\?['"])(?:\\[^'"]|\\(?!(?P=q)).|(?!(?P=q)).)*"""
+# A quoted value ends at its quote; one that is not, or within other quotes, where the line does.
+_QUOTED: Final = r"""(?P<q>['"])(?:\\.|(?!(?P=q))[^\\])*"""
+_LINE: Final = r"[^\r\n]+"
 _PATTERNS: Final = tuple(
     (re.compile(pattern, re.IGNORECASE | re.DOTALL), put)
     for pattern, put in (
         # Our own tokens, wherever they stand.
         (r"bai(?:_|%5f)[\w%.~-]+", f"bai_{HIDDEN}"),
         # Who logs in, in addresses; a password may hold any sign that is not a space.
-        (r"://[^\s'\"<>]*@", f"://{HIDDEN}@"),
+        (r"://[^\s'\"<>]{0,1000}@", f"://{HIDDEN}@"),
         # Headers, in any way that a language writes them down.
         (
             r"((?:authorization|cookie)\\?['\"]?\s*(?:[:=]|(?<=['\"]),)\s*b?)"
-            rf"(?:{_QUOTED}|[^\r\n]+)",
+            rf"(?:{_QUOTED}|{_LINE})",
             rf"\1{HIDDEN}",
         ),
         (
             r"(signature(?:-input)?\\?['\"]?\s*(?:[:=]|(?<=['\"]),)\s*b?)"
-            rf"(?=\\?['\"]?\w+=)(?:{_QUOTED}|[^\r\n]+)",
+            rf"(?=\\?['\"]?\w+=)(?:{_QUOTED}|{_LINE})",
             rf"\1{HIDDEN}",
         ),
         (r"=:[\w+/=-]{16,}:", f"=:{HIDDEN}:"),
@@ -72,7 +73,7 @@ _PATTERNS: Final = tuple(
         (
             r"((?:passw(?:or)?d|pwd|secret|token|(?:api|access|private|signing)[-_]?key|dsn)"
             r"\\?['\"]?\s*(?:[:=]|%3d|(?<=['\"]),)\s*b?)"
-            rf"(?:{_QUOTED}|[^\s&,;'\"]+)",
+            rf"(?:{_QUOTED}|\\['\"]{_LINE}|[^\s&,;'\"]+)",
             rf"\1{HIDDEN}",
         ),
     )
@@ -342,5 +343,6 @@ def _fit_to_tell(event: Event, redactor: Redactor) -> Event:
             for one in values
         ]
     }
-    told["tags"] = {"request_id": request_id.get() or "none"}
+    named = request_id.get() or (given.get("extra") or {}).get("request_id")
+    told["tags"] = {"request_id": redactor.text(str(named))} if named else {}
     return told  # type: ignore[return-value]

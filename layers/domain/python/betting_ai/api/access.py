@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import Final, Protocol
 
@@ -15,6 +16,7 @@ UNMATCHED: Final = "unmatched"
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _OTHER: Final = "other"
+_log: Final = logging.getLogger("betting_ai.api")
 _GONE: Final = 499  # nginx's word for a caller who left before there was an answer
 
 
@@ -79,6 +81,10 @@ class Access:
         except asyncio.CancelledError:
             otherwise = _GONE
             raise
+        except Exception:
+            # Told here and not again by the server, which does not know the request's id. An answer
+            # that is not whole it breaks off by itself.
+            _log.exception("unexpected failure", extra={"request_id": request})
         finally:
             seconds = time.perf_counter() - began
             method = scope["method"] if scope["method"] in _METHODS else _OTHER

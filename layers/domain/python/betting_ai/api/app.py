@@ -14,6 +14,7 @@ from betting_ai.api.access import Access, Watch
 from betting_ai.api.dependencies import ReadKey
 from betting_ai.api.documented import answer
 from betting_ai.api.edge import Edge
+from betting_ai.api.emf import EmfMetrics
 from betting_ai.api.limiting import RateLimiter
 from betting_ai.api.options import ApiOptions
 from betting_ai.api.problems import answer_with_problems
@@ -90,10 +91,10 @@ def create_app(app: App, options: ApiOptions) -> FastAPI:
     return api
 
 
-def _counting(api: FastAPI, app: App, options: ApiOptions) -> Watch | None:
-    """What counts the requests of a server; a Lambda has other ways, and not the library."""
+def _counting(api: FastAPI, app: App, options: ApiOptions) -> Watch:
+    """What counts the requests: a server is asked for its metrics, a Lambda writes them down."""
     if options.mode != "server":
-        return None
+        return EmfMetrics()
     from betting_ai.api.metrics import Metrics, routes  # noqa: PLC0415
 
     metrics = Metrics(app, options.shows)

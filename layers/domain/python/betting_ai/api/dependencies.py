@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 from typing import Annotated, Final, TypeVar
 
 from fastapi import Depends, Request
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from betting_ai.api.limiting import RateLimiter
@@ -13,7 +14,7 @@ from betting_ai.api.reading import Reading
 from betting_ai.api.security import Caller, SignedCall, security_of
 from betting_ai.bootstrap import App
 from betting_ai.domain.keys import Scope
-from betting_ai.errors import UnauthorizedError
+from betting_ai.errors import InvalidInputError, UnauthorizedError
 
 Asked = TypeVar("Asked", Caller, SignedCall)
 
@@ -45,10 +46,23 @@ async def _within_rate(request: Request, asked: Awaitable[Asked]) -> Asked:
     except UnauthorizedError:
         _count(request, request.client.host if request.client else "nowhere")
         raise
+    _refuse_unknown_parameters(request)
     who = found.caller if isinstance(found, SignedCall) else found
     request.state.key_id = who.key.id
     request.state.rate_headers = _count(request, who.key.id)
     return found
+
+
+def _refuse_unknown_parameters(request: Request) -> None:
+    """A parameter that is misspelt must not be taken for one that was left out."""
+    if not request.scope["query_string"]:
+        return
+    route: APIRoute = request.scope["route"]
+    known = {field.alias for field in route.dependant.query_params}
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        told = ", ".join(sorted(known)) or "none"
+        raise InvalidInputError(f"query: unknown parameter {unknown[0][:40]!r}; known are: {told}")
 
 
 def _count(request: Request, who: str) -> tuple[tuple[bytes, bytes], ...]:

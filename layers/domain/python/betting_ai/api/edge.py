@@ -86,9 +86,9 @@ class Edge:
                 return
             await self._app(scope, _limited(receive), answer)
         except Exception:
-            _log.exception("unexpected failure", extra={"method": scope["method"]})
             if started:
                 raise  # the connection ends: half an answer must not look like a whole one
+            _log.exception("unexpected failure")
             await unexpected(scope["path"])(scope, receive, answer)
         finally:
             request_id.reset(token)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 RETRY_SECONDS: Final = 5
 """When to come back after a failure that ends by itself, where nothing better is known."""
+
+_log: Final = logging.getLogger("betting_ai.api")
 
 _TITLES: Final = {
     400: "Malformed request",
@@ -158,6 +161,8 @@ def answer_with_problems(app: FastAPI) -> None:
 
     def domain(request: Request, error: Exception) -> Response:
         assert isinstance(error, DomainError)  # noqa: S101 - registered for it
+        if error.code not in STATUS:
+            _log.error("unexpected failure", exc_info=error)
         return of_error(error, request.url.path)
 
     def invalid(request: Request, error: Exception) -> Response:
@@ -187,6 +192,7 @@ def answer_with_problems(app: FastAPI) -> None:
 
     def system(request: Request, error: Exception) -> Response:
         if isinstance(error, OSError) and error.errno in _FULL:
+            _log.error("storage cannot be written to", exc_info=error)
             return problem(
                 503,
                 "storage_full",
@@ -194,6 +200,7 @@ def answer_with_problems(app: FastAPI) -> None:
                 instance=request.url.path,
                 headers={"Retry-After": "60"},
             )
+        _log.error("unexpected failure", exc_info=error)
         return unexpected(request.url.path)
 
     app.add_exception_handler(DomainError, domain)

@@ -6,12 +6,13 @@ other.
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, Generic, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from betting_ai.api.paging import instant
 
@@ -19,6 +20,7 @@ T = TypeVar("T")
 
 EVENT: Final = "e0-2025-03-15-ipswich-nottm-forest"
 _LARGEST: Final = 2**63 - 1
+_WRITTEN: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def _storable(moment: datetime) -> datetime:
@@ -34,6 +36,13 @@ def _day(day: date) -> date:
     return day
 
 
+def _written(value: object) -> object:
+    """A number of seconds is not how the specification writes an instant or a day."""
+    if not (isinstance(value, str) and _WRITTEN.match(value)):
+        raise ValueError("must be written as in RFC 3339, such as 2025-03-15T08:00:00Z")
+    return value
+
+
 Share = Annotated[float, Field(ge=0, le=1)]
 Slug = Annotated[
     str,
@@ -45,8 +54,8 @@ Slug = Annotated[
     ),
 ]
 Key = Annotated[int, Field(ge=1, le=_LARGEST)]
-Instant = Annotated[AwareDatetime, AfterValidator(_storable)]
-Day = Annotated[date, AfterValidator(_day)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_storable)]
+Day = Annotated[date, BeforeValidator(_written), AfterValidator(_day)]
 OutcomeName = Literal["home", "draw", "away", "over", "under"]
 MarketName = Literal["match_result", "totals", "handicap"]
 Mode = Literal["live", "replay"]

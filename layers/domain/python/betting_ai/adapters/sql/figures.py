@@ -94,7 +94,7 @@ def read_figures(engine: Engine, now: datetime, mode: str) -> Figures:
         return Figures(
             slate_as_of=slate[0] if slate else None,
             slate_picks=slate[1] if slate else None,
-            prices_at=dict(connection.execute(prices).tuples().all()),
+            prices_at=dict(connection.execute(prices).all()),
             pending=pending,
             clv_count=count,
             clv_mean=mean,
