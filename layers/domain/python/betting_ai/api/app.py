@@ -54,6 +54,8 @@ def create_app(app: App, options: ApiOptions) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # As they are: a router that is included is one more step for every request.
+        routes=[*betting.router.routes, *crypto.router.routes, *operations.router.routes],
     )
     api.state.app = app
     api.state.options = options
@@ -67,8 +69,6 @@ def create_app(app: App, options: ApiOptions) -> FastAPI:
         authorities,
     )
     answer_with_problems(api)
-    for router in (betting.router, crypto.router, operations.router):
-        api.include_router(router)
 
     @api.get("/openapi.json", include_in_schema=False)
     def openapi(_: ReadKey) -> Response:

@@ -85,9 +85,9 @@ class Reading:
         self._data = Kept(self._all_data, _SLOW_SECONDS)
         self._record: tuple[object, dict[str, Any]] | None = None
 
-    def kept_slate(self, profile: str | None = None) -> tuple[Published | None] | None:
-        """What `slate` answers where that takes no time at all; else None."""
-        return self._slates[profile].fresh()
+    async def told_slate(self, profile: str | None = None) -> Published | None:
+        """As `slate`, for an event loop: see `Kept.told`."""
+        return await self._slates[profile].told()
 
     def slate(self, profile: str | None = None) -> Published | None:
         """The newest slate, of a profile or of any; at most a second old."""
