@@ -144,7 +144,8 @@ SELECT CASE n % 3 WHEN 0 THEN 'football_data' WHEN 1 THEN 'odds_api' ELSE 'cloud
        '{{"time": 2}}', '{{"no_team": 1}}', 3000, '{{"price": 3}}',
        '{{"events": 1, "results": 2, "prices": 3, "known": 4, "conflicting": 0, "moved": 0}}',
        '{{"parse": 0.02, "store": 0.05}}', CASE n % 10 WHEN 9 THEN 'not a table' END,
-       CASE n % 3 WHEN 0 THEN 'E0' END, CASE n % 3 WHEN 0 THEN 2001 + n % 25 END
+       CASE n % 3 WHEN 0 THEN (ARRAY['E0', 'E1', 'E2', 'E3', 'SP1', 'SP2', 'D1', 'D2', 'I1', 'I2', 'F1'])
+           [1 + n / 3 % 11] END, CASE n % 3 WHEN 0 THEN 2001 + n % 25 END
 FROM generate_series(1, 20000) n;
 INSERT INTO api_keys (id, name, token_hash, scopes, generation, created_at)
 SELECT lpad(to_hex(n), 16, '0'), 'key ' || n, sha256(('token ' || n)::bytea), '{{read}}', 1, CAST(:now AS timestamptz)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
+from datetime import date, datetime
 from typing import Any, Final, Literal
 
 import pg8000
 import sqlalchemy as sa
+from pg8000.converters import date_in, timestamptz_in
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Engine, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError
@@ -18,6 +20,7 @@ POOL_SIZES: Final = {"single": 1, "server": 20}
 """Connections at most: one per command or Lambda environment, twenty for a server."""
 
 _RECYCLE_SECONDS: Final = 1800
+_TIMESTAMPTZ, _DATE = 1184, 1082  # the types' numbers in every PostgreSQL
 
 
 def connect(url: str, *, pool: Literal["single", "server"] = "single") -> Engine:
@@ -107,12 +110,31 @@ def _connect_or_say_why(
     named: dict[str, Any],
 ) -> object:
     try:
-        return dialect.connect(*positional, **named)
+        opened = dialect.connect(*positional, **named)
+        opened.register_in_adapter(_TIMESTAMPTZ, _instant)
+        opened.register_in_adapter(_DATE, _day)
+        return opened
     except (pg8000.Error, OSError) as error:
         where = named.get("unix_sock") or f"{named.get('host')}:{named.get('port')}"
         raise DatabaseUnavailableError(
             f"Cannot connect to PostgreSQL at {where}: {_reason(error)}"
         ) from None
+
+
+def _instant(text: str) -> object:
+    """What the driver makes of an instant, in a tenth of its time."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:  # infinity, or a year that Python does not know
+        return timestamptz_in(text)  # type: ignore[no-untyped-call]
+
+
+def _day(text: str) -> object:
+    """The same of a date."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return date_in(text)  # type: ignore[no-untyped-call]
 
 
 def _reason(error: Exception) -> str:
