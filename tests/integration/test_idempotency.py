@@ -287,6 +287,15 @@ def test_answers_are_forgotten_bit_by_bit_once_they_expired(calls: Calls) -> Non
     assert left == [31, 12, 3, 4]
 
 
+def test_what_expired_counts_for_nothing_even_before_it_is_forgotten(calls: Calls) -> None:
+    for number in range(30):
+        calls.clock.move(NOW + timedelta(seconds=number))
+        calls(f"n{number}")
+    calls.clock.move(NOW + timedelta(hours=25))
+    assert calls("n29", b"{}").status_code == 201
+    assert len(set(calls.done)) == 31
+
+
 def test_bytes_of_any_kind_are_kept(calls: Calls) -> None:
     content = bytes(range(256))
     for _ in range(2):

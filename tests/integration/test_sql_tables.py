@@ -31,6 +31,16 @@ INSERT INTO slates (id, as_of, window_hours, profile, model_version, mode, paylo
                     hash)
 VALUES ('{hash}', now(), 24, 'strict', 'm1', 'live', '{{}}', {previous}, '{hash}')
 """
+API_KEY = """
+INSERT INTO api_keys (id, name, token_hash, scopes, generation, previous_token_hash)
+VALUES ('k', 'n', sha256('x'), ARRAY['read'], {generation}, {previous})
+"""
+API_CALL = """
+INSERT INTO api_calls (key_id, route, idempotency_key, digest, owner, lease_until, status, headers,
+                       body, created_at, expires_at)
+VALUES ('k', 'POST /x', 'i', sha256('x'), gen_random_uuid(), {lease}, {status}, '{{}}', {body},
+        now(), now())
+"""
 
 
 def odds(**other: object) -> str:
@@ -100,6 +110,16 @@ def refused(connection: Connection, sql: str, why: str) -> None:
             " ('k', 'n', sha256('x'), ARRAY['read', 'root'], 1)",
             "api_keys_scopes_check",
         ),
+        (API_KEY.format(generation=1, previous="sha256('y')"), "api_keys_previous_check"),
+        (API_KEY.format(generation=2, previous="'short'"), "api_keys_previous_check"),
+        (
+            "INSERT INTO api_nonces (key_id, nonce, expires_at) VALUES ('k', 'n', now())",
+            "api_nonces_key_id_fkey",
+        ),
+        (API_CALL.format(status="201", lease="NULL", body="NULL"), "api_calls_answer_check"),
+        (API_CALL.format(status="201", lease="now()", body="'b'"), "api_calls_answer_check"),
+        (API_CALL.format(status="500", lease="NULL", body="'b'"), "api_calls_status_check"),
+        (API_CALL.format(status="201", lease="NULL", body="'b'"), "api_calls_key_id_fkey"),
     ],
 )
 def test_wrong_rows_are_refused(connection: Connection, wrong: str, why: str) -> None:

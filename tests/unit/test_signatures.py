@@ -184,6 +184,12 @@ def test_what_cannot_be_signed_is_not_sent(url: str, headers: dict[str, str]) ->
         call(url, KeyAuth(TOKEN, SECRET), headers=headers)
 
 
+@pytest.mark.parametrize("path", ["", "bets", "/bets?x=y", "/bets#x", "/b ets", "/b\u00e9ts"])
+def test_nor_is_a_path_that_is_none(path: str) -> None:
+    with pytest.raises(InvalidInputError, match="path"):
+        Message("POST", "bets.example.org", path, "application/json", "mine", b"")
+
+
 def test_a_client_needs_a_token_and_does_not_quote_what_it_was_given() -> None:
     with pytest.raises(InvalidInputError) as refused:
         KeyAuth("bai_hunter2", SECRET)

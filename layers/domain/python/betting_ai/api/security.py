@@ -315,9 +315,9 @@ class _KeptKeys:
         now = self.time()
         with self._lock:
             kept = self._keys.get(key_id)
-            if kept is None or now >= kept.until:
+            if kept is None:
                 return None
-            if now >= kept.renew_from:
+            if now >= kept.renew_from:  # this caller renews it; the others go on until its end
                 kept.renew_from = kept.until
                 return None
             return kept.key
