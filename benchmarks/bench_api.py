@@ -189,7 +189,8 @@ def pushed(target: Target, script: Path) -> dict[str, float]:
     headers = [part for pair in target.headers.items() for part in ("-H", ": ".join(pair))]
     ran = subprocess.run(
         [
-            "wrk", "-t1", f"-c{CLIENTS}", f"-d{ROUND_SECONDS}s", "--timeout", "10s",
+            shutil.which("wrk") or "", "-t1", f"-c{CLIENTS}", f"-d{ROUND_SECONDS}s",
+            "--timeout", "10s",
             "-s", str(script), *headers, target.url + target.path,
         ],
         capture_output=True,
@@ -263,7 +264,7 @@ def load(home: Path, scratch: Path) -> dict[str, Any]:
             assert len(answer.raise_for_status().json()["picks"]) == 3
             rounds: dict[str, list[dict[str, float]]] = {name: [] for name in targets}
             paced: dict[str, list[dict[str, float]]] = {name: [] for name in targets}
-            for turn in range(ROUNDS):
+            for _ in range(ROUNDS):
                 for name, target in targets.items():
                     rounds[name].append(pushed(target, script))
             for turn in range(3):
@@ -304,7 +305,8 @@ def timed(call: Callable[[int], httpx.Response], times: int, at_once: int = 1) -
 
     with ThreadPoolExecutor(at_once) as callers:
         taken = list(callers.map(one, range(times)))
-    return {"p50": round(float(np.median(taken)), 1), "p95": round(np.percentile(taken, 95), 1)}
+    p50, p95 = np.percentile(taken, [50, 95])
+    return {"p50": round(float(p50), 1), "p95": round(float(p95), 1)}
 
 
 def predictions(home: Path, folder: Path) -> dict[str, Any]:
@@ -312,7 +314,7 @@ def predictions(home: Path, folder: Path) -> dict[str, Any]:
     with application(home) as (app, token):
         fetched = app.folder(folder).fetch(FeedRequest(SEASON_FILE_LEAGUES, SEASONS))
         eve = SATURDAY - timedelta(hours=12)  # so that each moment is one of the present
-        app.ingest(IngestCommand([replace(one, received_at=eve) for one in fetched.payloads]))
+        app.ingest(IngestCommand(tuple(replace(one, received_at=eve) for one in fetched.payloads)))
         with (
             served(home) as url,
             httpx.Client(base_url=url, timeout=60, headers=Target("", "", token).headers) as client,

@@ -27,11 +27,10 @@ from uuid import UUID, uuid4
 
 import numpy as np
 import sqlalchemy as sa
-import ten_million
 from pg8000.legacy import Cursor
 from sqlalchemy.engine import Connection, Engine
-from ten_million import DAYS_OF_PICKS, NOW, PICKS
 
+import ten_million
 from betting_ai.adapters.local.postgres import EmbeddedPostgres
 from betting_ai.adapters.sql.database import prepare
 from betting_ai.adapters.sql.engine import connect
@@ -44,16 +43,19 @@ from betting_ai.ports.keys import CallName, StoredAnswer
 from betting_ai.ports.listings import EventQuery, PickQuery, PriceQuery
 from betting_ai.ports.repositories import FactsQuery
 from betting_ai.usecases.track_record import TrackRecord, TrackRecordCommand
+from ten_million import DAYS_OF_PICKS, NOW, PICKS
 
 PLANS = Path(__file__).resolve().parents[1] / "docs" / "queries.md"
 QUERY_MS, RECORD_MS = 50.0, 500.0
 DRAWS, SLOW_DRAWS = 200, 20
+WEEK = timedelta(days=7)
 ROUTE = "POST /api/v1/betting/bets"
 COPY = re.compile(r"^COPY \((.*)\) TO STDOUT .*$", re.DOTALL)
 ASKS = re.compile(r"\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b")
 ONE_ROW = sa.text("SELECT slug FROM events WHERE id = :id")
 
 Ask = Callable[[SqlUnitOfWork], object]
+Draw = Callable[[], Ask]
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,12 @@ class Things:
         coming = connection.scalars(
             sa.text("SELECT id FROM events WHERE kickoff > :now ORDER BY kickoff, id"), {"now": NOW}
         )
-        return cls(np.random.default_rng(3), events.all(), list(busy), list(coming))
+        return cls(
+            np.random.default_rng(3),
+            [(key, name) for key, name in events],
+            list(busy),
+            list(coming),
+        )
 
     def one(self, of: list[Any]) -> Any:  # noqa: ANN401 - whatever the list holds
         """Any of some things."""
@@ -110,32 +117,8 @@ class Things:
         return f"{self.random.integers(1, 501):016x}"
 
 
-def queries(things: Things) -> Iterator[tuple[str, Callable[[], Ask]]]:
-    """Every query, by name: each call draws what is asked."""
-    week = timedelta(days=7)
-
-    def page(**asked: Any) -> Callable[[], Ask]:  # noqa: ANN401 - of `EventQuery`
-        def draw() -> Ask:
-            told = {name: each() for name, each in asked.items()}
-            query = EventQuery(**({"since": NOW, "limit": 51} | told))
-            return lambda unit: unit.listings.events(query)
-
-        return draw
-
-    def picks(**asked: Any) -> Callable[[], Ask]:  # noqa: ANN401 - of `PickQuery`
-        def draw() -> Ask:
-            query = PickQuery("live", limit=51, **{name: each() for name, each in asked.items()})
-            return lambda unit: unit.listings.picks(query)
-
-        return draw
-
-    def prices(of: Callable[[], int], **asked: Any) -> Callable[[], Ask]:  # noqa: ANN401
-        def draw() -> Ask:
-            told = {name: each() for name, each in asked.items()}
-            query = PriceQuery(of(), limit=101, **told)
-            return lambda unit: unit.listings.prices(query)
-
-        return draw
+def shown(things: Things) -> dict[str, Draw]:
+    """What is listed: each draw says what is asked."""
 
     def busy() -> int:
         found: int = things.one(things.busy)
@@ -144,128 +127,142 @@ def queries(things: Things) -> Iterator[tuple[str, Callable[[], Ask]]]:
     def past() -> datetime:
         return things.day(9_000)
 
-    def drawn(ask: Callable[..., object], *each: Callable[[], object]) -> Callable[[], Ask]:
-        def draw() -> Ask:
-            told = [one() for one in each]
-            return lambda unit: ask(unit, *told)
-
-        return draw
-
-    def some(number: int) -> list[int]:
-        at = things.random.integers(len(things.events), size=number)
+    def some() -> list[int]:
+        at = things.random.integers(len(things.events), size=50)
         return [things.events[k][0] for k in at]
 
-    yield "slate", drawn(lambda unit: unit.listings.slate("live"))
-    yield "slate of a profile", drawn(lambda unit: unit.listings.slate("live", "value"))
-    yield "slate that there is none of", drawn(lambda unit: unit.listings.slate("replay"))
-    yield "events to come", page()
-    yield "events to come of a league", page(league=things.league)
-    yield "events of the past", page(since=past)
-    yield "events of the past of a league", page(since=past, league=things.league)
-    yield (
-        "events of the past, next page",
-        page(since=lambda: NOW - 8_000 * timedelta(days=1), after=lambda: (past(), 1 << 62)),
-    )
-    yield (
-        "event",
-        drawn(lambda unit, name: unit.listings.event(name), lambda: things.one(things.events)[1]),
-    )
-    yield "event that there is none of", drawn(lambda unit: unit.listings.event("e0-nobody"))
-    yield (
-        "best prices of a page",
-        drawn(lambda unit, keys: unit.listings.best(keys), lambda: some(50)),
-    )
-    yield (
-        "best prices of events with many",
-        drawn(lambda unit, key: unit.listings.best([key, things.coming[0]]), busy),
-    )
-    yield "last prices", drawn(lambda unit, key: unit.listings.latest(key), things.event)
-    yield "last prices of many", drawn(lambda unit, key: unit.listings.latest(key), busy)
-    yield "prices", prices(things.event)
-    yield (
-        "prices of a market and a bookmaker",
-        prices(things.event, market=lambda: Market.TOTALS, bookmaker=lambda: "B365"),
-    )
-    yield "prices of many", prices(busy)
-    yield "prices of many, next page", prices(busy, after=lambda: (past(), 3, 0, 0, 1))
-    yield "last words of the models", drawn(lambda unit, key: unit.listings.said(key), things.event)
-    yield "recommendations", picks()
-    yield "recommendations, next page", picks(before=lambda: things.random.integers(100, PICKS))
-    yield "recommendations won", picks(status=lambda: "won")
-    yield "recommendations pending", picks(status=lambda: "pending")
-    yield "recommendations of a league", picks(league=things.league)
-    yield "recommendations of a profile", picks(profile=lambda: "value")
-    yield (
-        "recommendations of some days",
-        picks(since=lambda: things.day(DAYS_OF_PICKS).date(), until=lambda: NOW.date()),
-    )
-    yield (
-        "recommendations of an early week",
-        picks(
-            since=lambda: (NOW - timedelta(days=DAYS_OF_PICKS)).date(),
-            until=lambda: (NOW - timedelta(days=DAYS_OF_PICKS) + week).date(),
+    return {
+        "slate": drawn(lambda unit: unit.listings.slate("live")),
+        "slate of a profile": drawn(lambda unit: unit.listings.slate("live", "value")),
+        "slate that there is none of": drawn(lambda unit: unit.listings.slate("replay")),
+        "events to come": page(),
+        "events to come of a league": page(league=things.league),
+        "events of the past": page(since=past),
+        "events of the past of a league": page(since=past, league=things.league),
+        "events of the past, next page": page(
+            since=lambda: NOW - 8_000 * timedelta(days=1), after=lambda: (past(), 1 << 62)
         ),
-    )
-    yield "recommendations on an event", picks(event_id=lambda: things.one(things.events)[1])
-    yield "bets by session", drawn(lambda unit: unit.listings.bet_counts())
-    yield (
-        "transfer",
-        drawn(lambda unit, key: unit.listings.transfer(key), lambda: _uuid(things.random)),
-    )
-    yield "newest data", drawn(lambda unit: unit.listings.newest_data())
-    yield "version of the record", drawn(lambda unit: unit.listings.record_version())
-    yield "sessions", drawn(lambda unit: unit.bets.sessions())
-    yield "how a session stands", drawn(lambda unit: unit.bets.standing(20, NOW))
-    yield "models' figures", drawn(lambda unit: unit.models.latest(1000))
-    yield "what has been stored", drawn(lambda unit: unit.ingest_log.stored())
-    yield "seasons", drawn(lambda unit: unit.facts.seasons(NOW.date()))
-    yield (
-        "facts of a league's coming days",
-        drawn(
+        "event": drawn(
+            lambda unit, name: unit.listings.event(name), lambda: things.one(things.events)[1]
+        ),
+        "event that there is none of": drawn(lambda unit: unit.listings.event("e0-nobody")),
+        "best prices of a page": drawn(lambda unit, keys: unit.listings.best(keys), some),
+        "best prices of events with many": drawn(
+            lambda unit, key: unit.listings.best([key, things.coming[0]]), busy
+        ),
+        "last prices": drawn(lambda unit, key: unit.listings.latest(key), things.event),
+        "last prices of many": drawn(lambda unit, key: unit.listings.latest(key), busy),
+        "prices": prices(things.event),
+        "prices of a market and a bookmaker": prices(
+            things.event, market=lambda: Market.TOTALS, bookmaker=lambda: "B365"
+        ),
+        "prices of many": prices(busy),
+        "prices of many, next page": prices(busy, after=lambda: (past(), 3, 0, 0, 1)),
+        "last words of the models": drawn(lambda unit, key: unit.listings.said(key), things.event),
+        "recommendations": picks(),
+        "recommendations, next page": picks(before=lambda: things.random.integers(100, PICKS)),
+        "recommendations won": picks(status=lambda: "won"),
+        "recommendations pending": picks(status=lambda: "pending"),
+        "recommendations of a league": picks(league=things.league),
+        "recommendations of a profile": picks(profile=lambda: "value"),
+        "recommendations of some days": picks(
+            since=lambda: things.day(DAYS_OF_PICKS).date(), until=NOW.date
+        ),
+        "recommendations of an early week": picks(
+            since=(NOW - timedelta(days=DAYS_OF_PICKS)).date,
+            until=(NOW - timedelta(days=DAYS_OF_PICKS) + WEEK).date,
+        ),
+        "recommendations on an event": picks(event_id=lambda: things.one(things.events)[1]),
+    }
+
+
+def beside(things: Things) -> dict[str, Draw]:
+    """What else the routes ask."""
+    return {
+        "bets by session": drawn(lambda unit: unit.listings.bet_counts()),
+        "transfer": drawn(
+            lambda unit, key: unit.listings.transfer(key), lambda: _uuid(things.random)
+        ),
+        "newest data": drawn(lambda unit: unit.listings.newest_data()),
+        "version of the record": drawn(lambda unit: unit.listings.record_version()),
+        "sessions": drawn(lambda unit: unit.bets.sessions()),
+        "how a session stands": drawn(lambda unit: unit.bets.standing(20, NOW)),
+        "models' figures": drawn(lambda unit: unit.models.latest(1000)),
+        "what has been stored": drawn(lambda unit: unit.ingest_log.stored()),
+        "seasons": drawn(lambda unit: unit.facts.seasons(NOW.date())),
+        "facts of a league's coming days": drawn(
             lambda unit, league: unit.facts.load(
-                FactsQuery(NOW, (NOW - timedelta(days=1)).date(), NOW + week, (league,))
+                FactsQuery(NOW, (NOW - timedelta(days=1)).date(), NOW + WEEK, (league,))
             ),
             things.league,
         ),
-    )
-    yield "key", drawn(lambda unit, key: unit.keys.find(key), things.key)
-    yield "use of a key", drawn(lambda unit, key: unit.keys.note_use(key, NOW), things.key)
-    yield (
-        "nonce",
-        drawn(
+        "key": drawn(lambda unit, key: unit.keys.find(key), things.key),
+        "use of a key": drawn(lambda unit, key: unit.keys.note_use(key, NOW), things.key),
+        "nonce": drawn(
             lambda unit, key: unit.keys.claim_nonce(
-                key, uuid4().hex, now=NOW + timedelta(seconds=30), expires_at=NOW + week
+                key, uuid4().hex, now=NOW + timedelta(seconds=30), expires_at=NOW + WEEK
             ),
             things.key,
         ),
-    )
-    yield (
-        "call begun",
-        drawn(lambda unit, key: _begin(unit, CallName(key, ROUTE, uuid4().hex)), things.key),
-    )
-    yield (
-        "call known",
-        drawn(
+        "call begun": drawn(
+            lambda unit, key: _begin(unit, CallName(key, ROUTE, uuid4().hex)), things.key
+        ),
+        "call known": drawn(
             lambda unit, n: _begin(unit, CallName(f"{1 + n % 500:016x}", ROUTE, f"call {n}")),
             lambda: int(things.random.integers(100, 50_000)),
         ),
-    )
-    yield (
-        "call finished",
-        drawn(
+        "call finished": drawn(
             lambda unit, key: unit.idempotency.finish(
                 CallName(key, ROUTE, "call 7"), uuid4(), StoredAnswer(201, {}, b"{}")
             ),
             things.key,
         ),
-    )
-    yield (
-        "call released",
-        drawn(
+        "call released": drawn(
             lambda unit, key: unit.idempotency.release(CallName(key, ROUTE, "call 7"), uuid4()),
             things.key,
         ),
-    )
+    }
+
+
+def drawn(ask: Callable[..., object], *each: Callable[[], object]) -> Draw:
+    """A query about what is drawn."""
+
+    def draw() -> Ask:
+        told = [one() for one in each]
+        return lambda unit: ask(unit, *told)
+
+    return draw
+
+
+def page(**asked: Callable[[], Any]) -> Draw:
+    """A page of events."""
+
+    def draw() -> Ask:
+        told: dict[str, Any] = {"since": NOW, "limit": 51}
+        query = EventQuery(**told | {name: each() for name, each in asked.items()})
+        return lambda unit: unit.listings.events(query)
+
+    return draw
+
+
+def picks(**asked: Callable[[], Any]) -> Draw:
+    """A page of recommendations."""
+
+    def draw() -> Ask:
+        query = PickQuery("live", limit=51, **{name: each() for name, each in asked.items()})
+        return lambda unit: unit.listings.picks(query)
+
+    return draw
+
+
+def prices(of: Callable[[], int], **asked: Callable[[], Any]) -> Draw:
+    """A page of an event's prices."""
+
+    def draw() -> Ask:
+        query = PriceQuery(of(), limit=101, **{name: each() for name, each in asked.items()})
+        return lambda unit: unit.listings.prices(query)
+
+    return draw
 
 
 def _begin(unit: SqlUnitOfWork, call: CallName) -> object:
@@ -287,7 +284,7 @@ def milliseconds(call: Callable[[], object]) -> float:
     return (perf_counter() - start) * 1000
 
 
-def measured(engine: Engine, draw: Callable[[], Ask], draws: int) -> dict[str, float]:
+def measured(engine: Engine, draw: Draw, draws: int) -> dict[str, float]:
     """A query asked about one thing after the other; what it wrote is taken back.
 
     Each question is asked twice and its better time counts, so that a busy machine does not decide.
@@ -340,7 +337,7 @@ def plans(engine: Engine, ask: Ask) -> list[list[str]]:
 
 
 def _plain(line: str) -> str:
-    """A line of a plan as it is every time: without what was in memory already, and without keys."""
+    """A line of a plan as it is every time: without keys, and whatever was in memory before."""
     if "Buffers:" in line:
         head, _, told = line.partition("Buffers:")
         pages = sum(int(number) for number in re.findall(r"(?:hit|read)=(\d+)", told))
@@ -386,20 +383,17 @@ def measure(engine: Engine, *, write: bool) -> dict[str, Any]:
     made_in = perf_counter() - start
     with engine.connect() as connection:
         things = Things.of(connection)
-    found = dict(queries(things))
+    found = shown(things) | beside(things)
     looked_at = {name: plans(engine, draw()) for name, draw in found.items()}
     figures = {name: measured(engine, draw, DRAWS) for name, draw in found.items()}
-    reference = measured(
-        engine,
-        lambda: lambda unit: unit.connection.execute(ONE_ROW, {"id": things.event()}).all(),
-        DRAWS,
-    )
-    others = {
+    one_row = drawn(lambda unit, key: unit.connection.execute(ONE_ROW, {"id": key}), things.event)
+    reference = measured(engine, one_row, DRAWS)
+    others: dict[str, Ask] = {
         "the whole record, for performance": lambda unit: unit.record.picks(),
-        "health": lambda unit: examine(engine, NOW, exactly=False),
-        "figures": lambda unit: read_figures(engine, NOW, "live"),
+        "health": lambda _: examine(engine, NOW, exactly=False),
+        "figures": lambda _: read_figures(engine, NOW, "live"),
     }
-    slow = {name: measured(engine, lambda ask=ask: ask, SLOW_DRAWS) for name, ask in others.items()}
+    slow = {name: measured(engine, drawn(ask), SLOW_DRAWS) for name, ask in others.items()}
     looked_at |= {name: plans(engine, ask) for name, ask in others.items()}
     if write:
         PLANS.write_text(written(looked_at, prices))

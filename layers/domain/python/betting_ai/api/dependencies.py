@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Final, Generic, TypeVar
 
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
@@ -28,7 +28,7 @@ class _Guard(HTTPBearer, Generic[Asked]):
             bearerFormat="bai_...",
             description="An application key; `betting-ai keys create` makes one.",
         )
-        self._ask = ask
+        self._ask: Callable[[Security, Request], Awaitable[Asked]] = ask
 
     async def __call__(self, request: Request) -> Asked:  # type: ignore[override]
         """Who calls, within their rate."""
@@ -76,20 +76,19 @@ async def _app(request: Request) -> App:
     return found
 
 
-reader = _Guard(lambda guard, call: guard.caller(call, Scope.READ))
+reader: Final = _Guard[Caller](lambda guard, call: guard.caller(call, Scope.READ))
 """Who reads, for `ReadKey` and for routes that ask by themselves."""
 
 ReadKey = Annotated[Caller, Depends(reader)]
 """A key that may read."""
 
-BetCall = Annotated[
-    SignedCall, Depends(_Guard(lambda guard, call: guard.signed_call(call, Scope.BET)))
-]
+_better: Final = _Guard[SignedCall](lambda guard, call: guard.signed_call(call, Scope.BET))
+_payer: Final = _Guard[SignedCall](lambda guard, call: guard.signed_call(call, Scope.TRANSFER))
+
+BetCall = Annotated[SignedCall, Depends(_better)]
 """A signed call by a key that may bet."""
 
-TransferCall = Annotated[
-    SignedCall, Depends(_Guard(lambda guard, call: guard.signed_call(call, Scope.TRANSFER)))
-]
+TransferCall = Annotated[SignedCall, Depends(_payer)]
 """A signed call by a key that may move money."""
 
 ReadingOf = Annotated[Reading, Depends(_reading)]

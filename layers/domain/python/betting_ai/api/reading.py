@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from betting_ai.api.kept import Kept
 from betting_ai.api.paging import cursor, instant, page, place, whole
+from betting_ai.api.problems import told
 from betting_ai.bootstrap import App
 from betting_ai.domain.leagues import LEAGUES
 from betting_ai.domain.markets import BETTING_MARKETS, Market, Outcome
@@ -277,7 +278,7 @@ class Reading:
                     market.name, self._app.settings.channel, now
                 )
             except DomainError as error:
-                problems.append(str(error))
+                problems.append(told(error))
                 continue
             age = (now.date() - manifest.trained_through).days
             models.append({"market": market.name, "version": manifest.version, "age_days": age})

@@ -31,8 +31,8 @@ from betting_ai.ports.listings import (
 )
 from betting_ai.ports.record import RecordedPick
 
-# Of one event after the other the primary key of prices, read backwards, gives the last ones without
-# a sort, and no other event is looked at.
+# Of one event after the other the primary key of prices, read backwards, gives the last ones,
+# without a sort and without a look at other events.
 _LAST: Final = """
 SELECT e.id AS event, o.market, o.line, b.code AS bookmaker, b.name AS bookmaker_name, b.kind,
     o.selection, o.price AS odds, o.quoted_at

@@ -539,12 +539,16 @@ def _settled_row(one: Settlement) -> dict[str, Any]:
     }
 
 
-def _pick(row: sa.Row[Any]) -> RecordedPick:
+def _pick(row: Sequence[Any]) -> RecordedPick:
     """Of a row whose columns are in the order of its fields; years of them are read at once."""
-    market = Market(row[_MARKET])
-    line, selection = row[_MARKET + 1 : _MARKET + 3]
-    outcome = SELECTIONS[market][selection]
-    return RecordedPick(*row[:_MARKET], market, line / LINE_UNITS, outcome, *row[_MARKET + 3 :])
+    values = list(row)
+    market = values[_MARKET] = Market(values[_MARKET])
+    values[_LINE] /= LINE_UNITS
+    values[_OUTCOME] = SELECTIONS[market][values[_OUTCOME]]
+    return RecordedPick(*values)
 
 
-_MARKET: Final = [field.name for field in fields(RecordedPick)].index("market")
+_MARKET, _LINE, _OUTCOME = (
+    [field.name for field in fields(RecordedPick)].index(name)
+    for name in ("market", "line", "outcome")
+)
