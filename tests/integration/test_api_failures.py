@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -258,7 +259,7 @@ def test_a_deadlock_costs_nobody_a_bet(
         other.execute(sa.text("SELECT FROM betting_sessions FOR UPDATE"))
         unavailable(first.result(), "database_unavailable")
         other.rollback()
-        assert not world.rows("SELECT FROM bets")
+        assert not world.rows("SELECT 1 FROM bets")
         again = client.post(f"{V1}/bets", json=body, headers=headers)
         assert (again.status_code, again.json()["status"]) == (201, "placed")
 
@@ -336,7 +337,7 @@ def test_a_database_without_room(home: Path, clock: MovingClock, tmp_path: Path)
         engine = connect(server.url())
         theirs = disk / "space"
         theirs.mkdir(mode=0o700)
-        owner = server.location.stat()
+        owner = (server.location / "data").stat()
         os.chown(theirs, owner.st_uid, owner.st_gid)
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(sa.text(f"CREATE TABLESPACE tiny LOCATION '{theirs}'"))
@@ -380,9 +381,11 @@ def flip(content: bytes) -> bytes:
     return bytes([content[0] ^ 1]) + content[1:]
 
 
-def older_spec(content: bytes) -> bytes:
+def of_a_later_version(content: bytes) -> bytes:
+    """What builds other features says so by its hash, whatever else it says."""
     told = json.loads(content)
-    told["spec"]["version"] = told["spec"]["version"] + 1
+    told["spec"] |= {"version": told["spec"]["version"] + 1, "another_constant": 2.5}
+    told["spec_hash"] = hashlib.sha256(json.dumps(told["spec"]).encode()).hexdigest()
     return json.dumps(told).encode()
 
 
@@ -395,7 +398,7 @@ def older_spec(content: bytes) -> bytes:
         ("ensemble.onnx", None, "model_missing"),
         ("manifest.json", None, "model_missing"),
         ("manifest.json", lambda content: content[:100], "model_failed"),
-        ("manifest.json", older_spec, "spec_mismatch"),
+        ("manifest.json", of_a_later_version, "spec_mismatch"),
     ],
 )
 def test_a_spoilt_model_and_a_repaired_one(
