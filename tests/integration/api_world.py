@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import uvicorn
@@ -62,6 +62,7 @@ def served(
     clock: Clock | None = None,
     options: ApiOptions | None = None,
     around: Callable[[FastAPI], ASGIApp] = lambda api: api,
+    pool: Literal["single", "server"] = "server",
     **settings: Any,
 ) -> Iterator[Api]:
     """The application, listening on a free port of this machine while the block runs.
@@ -70,7 +71,7 @@ def served(
     """
     settings.setdefault("api_rate_limit", 100_000)
     loaded = load_settings(home=home, database_url=database_url, **settings)
-    with build(loaded, clock) as app:
+    with build(loaded, clock, pool=pool) as app:
         api = create_app(app, options or ApiOptions())
         with listening(around(api)) as url:
             yield Api(app, api, url)

@@ -60,7 +60,8 @@ def test_times() -> None:
     ("minutes", "told"),
     [
         (0, "0 min"), (59, "59 min"), (60, "1 h"), (150, "2 h 30 min"), (1020, "17 h"),
-        (2880, "2 d"), (4560, "3 d 4 h"), (14640, "10 d"), (-150, "2 h 30 min"),
+        (2880, "2 d"), (4560, "3 d 4 h"), (14640, "10 d"), (89 * 1440, "89 d"),
+        (150 * 1440, "5 months"), (1147 * 1440, "3 years"), (-150, "2 h 30 min"),
     ],
 )  # fmt: skip
 def test_spans(minutes: int, told: str) -> None:
@@ -163,6 +164,16 @@ def test_a_pick_says_what_to_do() -> None:
     assert view["gain"] == pytest.approx(12.34 * 0.0587, abs=1e-6)
 
 
+def test_a_caveat_of_the_whole_day_is_told_once() -> None:
+    seen = replace(CANDIDATE, stamps=(Stamp.UPPER_BOUND, Stamp.LEAD_TIME_CLAMPED))
+    told = published(candidate=seen) | {"stamps": [str(Stamp.UPPER_BOUND)]}
+    view = views.slate_view(told, NOON)
+    assert view["stamps"] == [words.stamp(Stamp.UPPER_BOUND)]
+    (pick,) = view["picks"]
+    assert pick["stamps"] == [words.stamp(Stamp.LEAD_TIME_CLAMPED)]
+    assert pick["upper"]
+
+
 def test_what_has_begun_is_over() -> None:
     def view(now: datetime) -> dict[str, Any]:
         return views.slate_view(published(expires_at=NOON + timedelta(hours=2)), now)
@@ -191,7 +202,7 @@ def test_meters_stand_at_what_is_asked() -> None:
     assert miss["reasons"] == ["Confidence 50.0, 15.0 short of 65", "Risk 0.800, 0.100 over 0.7"]
 
 
-@pytest.mark.parametrize("reason", set(REASONS))
+@pytest.mark.parametrize("reason", sorted(REASONS))
 def test_what_was_left_out_is_told_in_words(reason: str) -> None:
     told = published() | {"refused": {str(reason): 3, "of_tomorrow": 1}}
     looked = dict(views.slate_view(told, NOON)["looked_at"])

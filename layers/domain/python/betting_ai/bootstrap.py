@@ -49,6 +49,7 @@ from betting_ai.ports.unit_of_work import UnitOfWorkFactory
 from betting_ai.ports.venue import Venue
 from betting_ai.settings import REAL_VENUES, Settings
 from betting_ai.usecases.ingest_raw import IngestRaw
+from betting_ai.usecases.kept_pasts import KeptPasts
 from betting_ai.usecases.manage_keys import (
     CreateKey,
     FinishRotation,
@@ -206,7 +207,11 @@ class App:
     @property
     def predict_event(self) -> PredictEvent:
         """Predicts one event."""
-        return PredictEvent(self.units, self.registry)
+        return PredictEvent(self.units, self.registry, self._pasts)
+
+    @cached_property
+    def _pasts(self) -> KeptPasts:
+        return KeptPasts()
 
     @property
     def send_alerts(self) -> SendAlerts:

@@ -149,6 +149,12 @@ class DatabaseUnavailableError(DomainError):
     code = "database_unavailable"
 
 
+class StorageFullError(DomainError):
+    """What has to be kept cannot be written for now."""
+
+    code = "storage_full"
+
+
 class NotifyError(DomainError):
     """A message could not be handed over, or not to everyone."""
 

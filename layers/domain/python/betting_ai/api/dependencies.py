@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import Annotated, Final, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Final, Generic, TypeVar
 
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPBearer
 
 from betting_ai.api.limiting import RateLimiter
 from betting_ai.api.reading import Reading
-from betting_ai.api.security import Caller, SignedCall, security_of
+from betting_ai.api.security import Caller, Security, SignedCall, security_of
 from betting_ai.bootstrap import App
 from betting_ai.domain.keys import Scope
 from betting_ai.errors import InvalidInputError, UnauthorizedError
 
 Asked = TypeVar("Asked", Caller, SignedCall)
 
-_BEARER: Final = HTTPBearer(
-    scheme_name="key",
-    bearerFormat="bai_...",
-    description="An application key; `betting-ai keys create` makes one.",
-    auto_error=False,  # only for the specification; `Security` reads the header itself
-)
-_Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
 
+class _Guard(HTTPBearer, Generic[Asked]):
+    """Lets in who may call; to the specification, a bearer token."""
 
-async def _reader(request: Request, _: _Bearer) -> Caller:
-    return await _within_rate(request, security_of(request).caller(request, Scope.READ))
+    def __init__(self, ask: Callable[[Security, Request], Awaitable[Asked]]) -> None:
+        super().__init__(
+            scheme_name="key",
+            bearerFormat="bai_...",
+            description="An application key; `betting-ai keys create` makes one.",
+        )
+        self._ask: Callable[[Security, Request], Awaitable[Asked]] = ask
 
-
-async def _better(request: Request, _: _Bearer) -> SignedCall:
-    return await _within_rate(request, security_of(request).signed_call(request, Scope.BET))
-
-
-async def _payer(request: Request, _: _Bearer) -> SignedCall:
-    return await _within_rate(request, security_of(request).signed_call(request, Scope.TRANSFER))
+    async def __call__(self, request: Request) -> Asked:  # type: ignore[override]
+        """Who calls, within their rate."""
+        return await _within_rate(request, self._ask(security_of(request), request))
 
 
 async def _within_rate(request: Request, asked: Awaitable[Asked]) -> Asked:
@@ -70,18 +66,24 @@ def _count(request: Request, who: str) -> tuple[tuple[bytes, bytes], ...]:
     return limiter.count(who, f"{request.method} {request.scope['route'].path}")
 
 
-def _reading(request: Request) -> Reading:
+async def _reading(request: Request) -> Reading:
     found: Reading = request.app.state.reading
     return found
 
 
-def _app(request: Request) -> App:
+async def _app(request: Request) -> App:
     found: App = request.app.state.app
     return found
 
 
-ReadKey = Annotated[Caller, Depends(_reader)]
+reader: Final = _Guard[Caller](lambda guard, call: guard.caller(call, Scope.READ))
+"""Who reads, for `ReadKey` and for routes that ask by themselves."""
+
+ReadKey = Annotated[Caller, Depends(reader)]
 """A key that may read."""
+
+_better: Final = _Guard[SignedCall](lambda guard, call: guard.signed_call(call, Scope.BET))
+_payer: Final = _Guard[SignedCall](lambda guard, call: guard.signed_call(call, Scope.TRANSFER))
 
 BetCall = Annotated[SignedCall, Depends(_better)]
 """A signed call by a key that may bet."""

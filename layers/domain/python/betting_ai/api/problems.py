@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from betting_ai.errors import DomainError
+from betting_ai.errors import DomainError, StorageFullError
 from betting_ai.observability import request_id
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -67,6 +67,7 @@ STATUS: Final[Mapping[str, int]] = {
     "model_checksum": 503,
     "spec_mismatch": 503,
     "storage_full": 503,
+    "secret_unusable": 503,
     "venue_offline": 503,
     "venue_unknown": 503,
     "venue_failed": 503,
@@ -136,17 +137,36 @@ def problem(
 
 
 def of_error(error: DomainError, instance: str = "") -> Response:
-    """A failure that the product knows of."""
+    """A failure that the product knows of; where it is ours, the log has all of it."""
     status = STATUS.get(error.code, 500)
-    detail = str(error) if status < 500 or error.code in STATUS else _UNEXPECTED
     headers = {}
-    wait = getattr(error, "retry_after", None)
+    wait = getattr(error, "retry_after", _WAITS.get(error.code))
     if wait is not None:
         headers["Retry-After"] = str(wait)
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return problem(status, error.code, detail, instance=instance, headers=headers)
+    if error.code not in STATUS:
+        _log.error("unexpected failure", exc_info=error)
+    elif status >= 500:
+        _log.error("not available", extra={"code": error.code, "detail": str(error)})
+    return problem(status, error.code, told(error), instance=instance, headers=headers)
 
+
+def told(error: DomainError) -> str:
+    """What callers are told of a failure: never where something lies, on this machine or behind."""
+    return _IN_SHORT.get(error.code, str(error)) if error.code in STATUS else _UNEXPECTED
+
+
+_IN_SHORT: Final = {
+    "database_unavailable": "the database does not answer, or has no time; try again",
+    "model_missing": "a file of the model is missing; the server's log says which",
+    "storage_full": "what has to be kept cannot be written for now; is the disk full?",
+    "secret_unusable": "the server's root secret cannot be used; its log says why",
+}
+"""In place of messages that name files, addresses or hosts."""
+
+_WAITS: Final = {"storage_full": 60}
+"""Seconds after which to come back, where it takes longer than usual."""
 
 _UNEXPECTED: Final = "something went wrong here; the log has the details under the request id"
 
@@ -161,8 +181,6 @@ def answer_with_problems(app: FastAPI) -> None:
 
     def domain(request: Request, error: Exception) -> Response:
         assert isinstance(error, DomainError)  # noqa: S101 - registered for it
-        if error.code not in STATUS:
-            _log.error("unexpected failure", exc_info=error)
         return of_error(error, request.url.path)
 
     def invalid(request: Request, error: Exception) -> Response:
@@ -192,14 +210,7 @@ def answer_with_problems(app: FastAPI) -> None:
 
     def system(request: Request, error: Exception) -> Response:
         if isinstance(error, OSError) and error.errno in _FULL:
-            _log.error("storage cannot be written to", exc_info=error)
-            return problem(
-                503,
-                "storage_full",
-                "what has to be kept cannot be written for now; is the disk full?",
-                instance=request.url.path,
-                headers={"Retry-After": "60"},
-            )
+            return of_error(StorageFullError(str(error)), request.url.path)
         _log.error("unexpected failure", exc_info=error)
         return unexpected(request.url.path)
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from betting_ai.api.problems import told
 from betting_ai.bootstrap import App
 from betting_ai.domain.markets import MATCH_RESULT
-from betting_ai.errors import DomainError
+from betting_ai.errors import DomainError, NothingToDoError
 
 OLD: Final = timedelta(hours=100)
 """Data older than this give no picks, whatever feed they are of."""
@@ -60,18 +61,18 @@ class Readiness:
         with self.app.units() as unit:
             came = unit.listings.newest_data()
         if came is None:
-            raise DomainError("nothing was ingested yet")
+            raise NothingToDoError("nothing was ingested yet")
         age = self.app.clock.now() - came
-        told = f"the newest are {age.total_seconds() / 3600:.1f} h old"
+        age_told = f"the newest are {age.total_seconds() / 3600:.1f} h old"
         if age > OLD:
-            raise DomainError(told)
-        return told
+            raise NothingToDoError(age_told)
+        return age_told
 
 
 def _check(look: Callable[[], str]) -> dict[str, Any]:
     try:
         return {"ok": True, "detail": look()}
     except DomainError as error:
-        return {"ok": False, "detail": str(error)}
+        return {"ok": False, "detail": told(error)}
     except OSError as error:
         return {"ok": False, "detail": f"cannot be written to: {error.strerror}"}

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from betting_ai.api.kept import Kept
 from betting_ai.api.paging import cursor, instant, page, place, whole
+from betting_ai.api.problems import told
 from betting_ai.bootstrap import App
 from betting_ai.domain.leagues import LEAGUES
 from betting_ai.domain.markets import BETTING_MARKETS, Market, Outcome
@@ -85,9 +86,9 @@ class Reading:
         self._data = Kept(self._all_data, _SLOW_SECONDS)
         self._record: tuple[object, dict[str, Any]] | None = None
 
-    def kept_slate(self, profile: str | None = None) -> tuple[Published | None] | None:
-        """What `slate` answers where that takes no time at all; else None."""
-        return self._slates[profile].fresh()
+    async def told_slate(self, profile: str | None = None) -> Published | None:
+        """As `slate`, for an event loop: see `Kept.told`."""
+        return await self._slates[profile].told()
 
     def slate(self, profile: str | None = None) -> Published | None:
         """The newest slate, of a profile or of any; at most a second old."""
@@ -277,7 +278,7 @@ class Reading:
                     market.name, self._app.settings.channel, now
                 )
             except DomainError as error:
-                problems.append(str(error))
+                problems.append(told(error))
                 continue
             age = (now.date() - manifest.trained_through).days
             models.append({"market": market.name, "version": manifest.version, "age_days": age})

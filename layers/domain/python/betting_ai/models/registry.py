@@ -133,7 +133,8 @@ class Registry:
 class KeepingRegistry(Registry):
     """Keeps the models it loaded last for the next questions; any number of threads may ask.
 
-    A model that is replaced under its name is loaded anew.
+    A model that is replaced under its name is loaded anew. Manifests are read each time, since they
+    tell of that, but understood only once.
 
     Attributes:
         store: where they are.
@@ -143,6 +144,18 @@ class KeepingRegistry(Registry):
     most: int = 2
     _kept: dict[tuple[str, ...], Model] = field(default_factory=dict, init=False, compare=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, compare=False)
+    _manifests: dict[str, tuple[bytes, Manifest]] = field(
+        default_factory=dict, init=False, compare=False
+    )
+
+    def manifest(self, market: str, version: str) -> Manifest:
+        """As `Registry.manifest`."""
+        path = f"{market}/{version}/{MANIFEST}"
+        text = self.store.read(path)
+        kept = self._manifests.get(path)
+        if kept is None or kept[0] != text:
+            kept = self._manifests[path] = (text, Manifest.from_json(text, path))
+        return kept[1]
 
     def load(self, manifest: Manifest, in_sample: bool = False) -> Model:
         """As `Registry.load`."""

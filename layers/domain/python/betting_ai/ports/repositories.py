@@ -55,18 +55,8 @@ class StoredCounts:
     moved: int = 0
 
 
-class FactsRepository(Protocol):
-    """Events, prices and results; append-only."""
-
-    def store(
-        self, facts: Facts, *, source: str, received_at: datetime, reconstructed: bool
-    ) -> StoredCounts:
-        """Add what is new, in bulk; storing the same facts again changes nothing.
-
-        Of a result that is there already, counts that are missing are added. A kick-off that is not
-        reconstructed replaces one that was not yet due.
-        """
-        ...
+class KnownFacts(Protocol):
+    """Events, prices and results, to be read."""
 
     def load(self, query: FactsQuery) -> Facts:
         """The facts that were known at ``query.as_of``, in canonical order."""
@@ -77,6 +67,20 @@ class FactsRepository(Protocol):
 
         Returns:
             (league code, season) -> SHA-256 of every payload that gave it matches.
+        """
+        ...
+
+
+class FactsRepository(KnownFacts, Protocol):
+    """Events, prices and results; append-only."""
+
+    def store(
+        self, facts: Facts, *, source: str, received_at: datetime, reconstructed: bool
+    ) -> StoredCounts:
+        """Add what is new, in bulk; storing the same facts again changes nothing.
+
+        Of a result that is there already, counts that are missing are added. A kick-off that is not
+        reconstructed replaces one that was not yet due.
         """
         ...
 
@@ -213,6 +217,19 @@ class IngestEntry:
     season: int | None = None
 
 
+@dataclass(frozen=True)
+class Stored:
+    """What has been stored so far.
+
+    Attributes:
+        mark: changes whenever a payload is stored.
+        received_at: when the last of them was received; None without any.
+    """
+
+    mark: int
+    received_at: datetime | None
+
+
 class IngestLog(Protocol):
     """The trail of every payload."""
 
@@ -226,6 +243,10 @@ class IngestLog(Protocol):
 
     def recent(self, limit: int = 100) -> list[IngestEntry]:
         """The newest entries, newest first."""
+        ...
+
+    def stored(self) -> Stored:
+        """What has been stored so far, in a word."""
         ...
 
 

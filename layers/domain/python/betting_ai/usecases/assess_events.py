@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Final
 
 import numpy as np
 
@@ -14,13 +16,16 @@ from betting_ai.features.facts import Facts
 from betting_ai.features.history import History, summarise
 from betting_ai.features.market import market_view
 from betting_ai.features.offers import Offers, best_offers
-from betting_ai.features.ratings import RatingState
+from betting_ai.features.ratings import RatingState, replay
 from betting_ai.features.spec import FeatureSpec, column
 from betting_ai.models.ensemble import Judgement, judge
 from betting_ai.models.registry import Model, Registry
 from betting_ai.models.scorer import Scores
 from betting_ai.models.valuation import Evidence
-from betting_ai.ports.repositories import FactsQuery, FactsRepository
+from betting_ai.ports.repositories import FactsQuery, KnownFacts
+
+_STILL_ASKED: Final = 6
+"""Days before a question that its ratings may be asked for: no price that counts is older."""
 
 
 @dataclass(frozen=True)
@@ -76,32 +81,95 @@ class Assessment:
         return self.features.market.betting
 
 
+@dataclass(frozen=True, eq=False)
+class Past:
+    """What has been played before a day, good for every question of that day.
+
+    Attributes:
+        history: finished matches.
+        state: ratings, carried as far as no question of the day can lie before; None to begin
+            with the first match of the history.
+        rebuilt: see `Assessment`.
+    """
+
+    history: History
+    state: RatingState | None
+    rebuilt: bool
+
+    def about(self, teams: Collection[str]) -> History:
+        """The matches that features of some teams' events look at: theirs, and all unrated ones."""
+        its = np.array([name in teams for name in self.history.teams], dtype=np.bool_)
+        wanted = its[self.history.home] | its[self.history.away]
+        through = -1 if self.state is None else self.state.through
+        return self.history.where(wanted | (self.history.known_day > through))
+
+
+PastOf = Callable[[Model, Window, BettingMarket], Past]
+"""Tells the past of a question in a market, as a model knows it; see `learn`."""
+
+
 def assess(
-    facts: FactsRepository,
+    facts: KnownFacts,
     registry: Registry,
     window: Window,
     market: BettingMarket = MATCH_RESULT,
+    past_of: PastOf | None = None,
 ) -> Assessment:
     """Load what was known, build features, score, and find the best prices.
+
+    Args:
+        facts: what is stored.
+        registry: the models.
+        window: which events.
+        market: which market.
+        past_of: tells what was played before, so that only the events themselves are loaded; the
+            answer is the same to the bit. By default it is worked out from what is stored.
 
     Raises:
         NoModelBeforeError: every model has seen the day.
         ModelError: an artifact cannot be used.
     """
     model = _model(registry, window, market, window.as_of)
-    known = _load(facts, window, market, _last_covered_day(model))
+    known = _load_for(model, facts, window, market, past_of)
     rows = window_rows(known, window)
     earliest = _earliest_cutoff(known, rows, window, model.manifest.spec, market)
     if not model.in_sample and _day_of(model, earliest) <= model.checkpoint.through:
         # Prices from before the model's last day of training need a model from before them.
         model = _model(registry, window, market, datetime.fromtimestamp(earliest, UTC))
-        known = _load(facts, window, market, _last_covered_day(model))
+        known = _load_for(model, facts, window, market, past_of)
         rows = window_rows(known, window)
     spec, as_of = model.manifest.spec, _seconds(window.as_of)
-    history, state = _past(facts, known, model, window, market, earliest)
+    if past_of is None:
+        history, state = _past(facts, known, model, window, market, earliest)
+        rebuilt = state is None
+    else:
+        past = past_of(model, window, market)
+        playing = {known.teams[k] for k in np.concatenate([known.home[rows], known.away[rows]])}
+        history, state, rebuilt = past.about(playing), past.state, past.rebuilt
     moments = np.full(len(rows), as_of)
     features = build(history, known, rows, moments, spec, state, market)
-    return judged(known, model, features, window, rebuilt=state is None)
+    return judged(known, model, features, window, rebuilt=rebuilt)
+
+
+def learn(facts: KnownFacts, model: Model, window: Window, market: BettingMarket) -> Past:
+    """The past of every question that is asked on the day of results of a window's ``as_of``.
+
+    What becomes known on the day itself counts only from the next one on, so it does not matter at
+    which moment of the day this is worked out.
+    """
+    spec, as_of = model.manifest.spec, _seconds(window.as_of)
+    begun = replace(window, hours=0.0)
+    known = _load(facts, begun, market, _last_covered_day(model))
+    history, state = _past(facts, known, model, begun, market, as_of)
+    rebuilt = state is None
+    if state is None:
+        state = RatingState.empty(history.teams, history.leagues, spec)
+    carried = state.extended(history.teams, history.leagues, spec)
+    asked_from = spec.sport.result_day(as_of) - _STILL_ASKED
+    rated = history.where((history.known_day > state.through) & (history.known_day < asked_from))
+    nobody = np.empty(0, dtype=np.int64)
+    replay(rated, carried, nobody, nobody, nobody, nobody, spec)
+    return Past(history, carried, rebuilt)
 
 
 def judged(
@@ -139,9 +207,26 @@ def _model(registry: Registry, window: Window, market: BettingMarket, as_of: dat
     return registry.pick(market.name, window.channel, as_of, window.allow_in_sample)
 
 
-def _load(
-    facts: FactsRepository, window: Window, market: BettingMarket, since: date | None
+def _load_for(
+    model: Model,
+    facts: KnownFacts,
+    window: Window,
+    market: BettingMarket,
+    past_of: PastOf | None,
 ) -> Facts:
+    """The events of a window, and what has been played since the model's past unless that is told.
+
+    A date begins somewhere on earth a day before it does in UTC.
+    """
+    if past_of is None:
+        return _load(facts, window, market, _last_covered_day(model))
+    before = window.as_of + timedelta(hours=window.hours)
+    leagues = window.leagues or leagues_of(market.sport)
+    since = window.as_of.date() - timedelta(days=1)
+    return facts.load(FactsQuery(window.as_of, since, before, leagues))
+
+
+def _load(facts: KnownFacts, window: Window, market: BettingMarket, since: date | None) -> Facts:
     """The market's own sport: the prices of another would be misread."""
     before = window.as_of + timedelta(hours=window.hours)
     leagues = leagues_of(market.sport)
@@ -169,7 +254,7 @@ def _earliest_cutoff(
 
 
 def _past(
-    repository: FactsRepository,
+    repository: KnownFacts,
     facts: Facts,
     model: Model,
     window: Window,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,14 @@ from betting_ai.domain.markets import BettingMarket, markets_of
 from betting_ai.domain.slate import rfc3339
 from betting_ai.domain.sports import sport_of
 from betting_ai.errors import ModelMissingError, NothingToDoError
+from betting_ai.features.facts import Facts
 from betting_ai.models.manifest import MEMBERS
 from betting_ai.models.registry import Registry
 from betting_ai.models.valuation import value
-from betting_ai.ports.repositories import FactsRepository
+from betting_ai.ports.repositories import FactsQuery, KnownFacts
 from betting_ai.ports.unit_of_work import UnitOfWorkFactory
-from betting_ai.usecases.assess_events import Assessment, Window, assess
+from betting_ai.usecases.assess_events import Assessment, PastOf, Window, assess
+from betting_ai.usecases.kept_pasts import KeptPasts
 from betting_ai.usecases.select_top3 import names_of, slug_of
 
 
@@ -53,10 +55,17 @@ class EventPrediction:
 
 @dataclass(frozen=True)
 class PredictEvent:
-    """The use case; it writes nothing."""
+    """The use case; it writes nothing.
+
+    Attributes:
+        units: transactions.
+        registry: the models.
+        pasts: what was played before, kept from one question to the next.
+    """
 
     units: UnitOfWorkFactory
     registry: Registry
+    pasts: KeptPasts = field(default_factory=KeptPasts)
 
     def __call__(self, command: PredictEventCommand) -> EventPrediction:
         """The prediction.
@@ -68,8 +77,9 @@ class PredictEvent:
         window = replace(command.window, leagues=(league,))
         with self.units() as unit:
             winner, *markets = markets_of(sport_of((league,)))
-            assessment = assess(unit.facts, self.registry, window, winner)
-            others = self._others(unit.facts, window, markets)
+            facts, past_of = _OnceLoaded(unit.facts), self.pasts.within(unit)
+            assessment = assess(facts, self.registry, window, winner, past_of)
+            others = self._others(facts, window, markets, past_of)
         count = len(assessment.features.market)
         where = {slug_of(assessment, i): i for i in range(count)}
         if command.event_id not in where:
@@ -103,14 +113,36 @@ class PredictEvent:
         )
 
     def _others(
-        self, facts: FactsRepository, window: Window, markets: Sequence[BettingMarket]
+        self,
+        facts: KnownFacts,
+        window: Window,
+        markets: Sequence[BettingMarket],
+        past_of: PastOf,
     ) -> list[Assessment]:
         """The same events in every other market that there is a model of."""
         found = []
         for market in markets:
             with suppress(ModelMissingError):
-                found.append(assess(facts, self.registry, window, market))
+                found.append(assess(facts, self.registry, window, market, past_of))
         return found
+
+
+class _OnceLoaded:
+    """Facts of one transaction; every market asks for the same ones."""
+
+    def __init__(self, facts: KnownFacts) -> None:
+        self._facts = facts
+        self._loaded: dict[FactsQuery, Facts] = {}
+
+    def load(self, query: FactsQuery) -> Facts:
+        """As the repository's own."""
+        if query not in self._loaded:
+            self._loaded[query] = self._facts.load(query)
+        return self._loaded[query]
+
+    def seasons(self, through: date) -> dict[tuple[str, int], frozenset[str]]:
+        """As the repository's own."""
+        return self._facts.seasons(through)
 
 
 def _describe(assessment: Assessment, event: int) -> dict[str, Any]:

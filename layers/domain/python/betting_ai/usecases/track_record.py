@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
@@ -16,12 +17,14 @@ from betting_ai.ports.record import RecordedPick
 from betting_ai.ports.unit_of_work import UnitOfWorkFactory
 from betting_ai.usecases.settle_picks import uk_day
 
+Key = TypeVar("Key", str, date)
+
 FEW: Final = 30
 """Below so many picks with a close, a mean says little; it is shown with this warning."""
 
 _Z95: Final = 1.959963984540054
 _GROUPS: Final[dict[str, Callable[[RecordedPick], str]]] = {
-    "month": lambda pick: f"{uk_day(pick.as_of):%Y-%m}",
+    "month": lambda pick: uk_day(pick.as_of).isoformat()[:7],
     "profile": lambda pick: pick.profile,
     "league": lambda pick: pick.league,
     "market": lambda pick: pick.market.name.lower(),
@@ -66,6 +69,7 @@ class TrackRecord:
         settled = [pick for pick in standing if pick.status != "pending"]
         confidence, beat = _confidence(settled)
         gap, bins = reliability(confidence, beat)
+        everything = summary(settled)
         days = sorted({uk_day(pick.as_of) for pick in standing})
         return {
             "first_day": days[0].isoformat() if days else None,
@@ -74,17 +78,26 @@ class TrackRecord:
             "pending": len(standing) - len(settled),
             "replaced": len(picks) - len(standing),
             "few": len(beat) < FEW,
-            "all": summary(settled),
+            "all": everything,
             "confidence": {"gap": gap, "bins": bins},
             "by": {
                 name: {
-                    value: summary([pick for pick in settled if key(pick) == value])
-                    for value in sorted({key(pick) for pick in settled})
+                    value: summary(its) if len(its) < len(settled) else everything
+                    for value, its in sorted(_grouped(settled, key).items())
                 }
                 for name, key in _GROUPS.items()
             },
             "series": _series(settled),
         }
+
+
+def _grouped(
+    picks: Sequence[RecordedPick], key: Callable[[RecordedPick], Key]
+) -> dict[Key, list[RecordedPick]]:
+    found: dict[Key, list[RecordedPick]] = defaultdict(list)
+    for pick in picks:
+        found[key(pick)].append(pick)
+    return found
 
 
 def summary(settled: Sequence[RecordedPick]) -> dict[str, Any]:
@@ -98,34 +111,39 @@ def summary(settled: Sequence[RecordedPick]) -> dict[str, Any]:
     """
     closed = [pick for pick in settled if pick.clv is not None]
     values = np.array([pick.clv for pick in closed], dtype=np.float64)
-    clv = mean_and_error(values, _days(closed))
+    closed_on = _days(closed)
+    clv = mean_and_error(values, closed_on)
+    days, counts = _days(settled), Counter(pick.status for pick in settled)
     unit = np.array([_return(pick) for pick in settled])
     staked = sum(pick.stake for pick in settled)
     profit = sum(pick.profit or 0 for pick in settled)
     return {
         "picks": len(settled),
         "clv": clv | {"interval": [clv["mean"] - _Z95 * clv["se"], clv["mean"] + _Z95 * clv["se"]]},
-        "beat_close": mean_and_error((values > 0).astype(np.float64), _days(closed)),
+        "beat_close": mean_and_error((values > 0).astype(np.float64), closed_on),
         "without_close": len(settled) - len(closed),
         "claimed_ev": _mean([pick.ev for pick in settled]),
-        "results": {str(r): sum(pick.status == r for pick in settled) for r in Settled},
+        "results": {str(result): counts[result] for result in Settled},
         "staked": float(staked),
         "profit": float(profit),
-        "yield": mean_and_error(unit, _days(settled))
-        | {"interval": bootstrap(unit, _days(settled))},
+        "yield": mean_and_error(unit, days) | {"interval": bootstrap(unit, days)},
         "mean_odds": _mean([float(pick.price) for pick in settled]),
     }
 
 
 def _return(pick: RecordedPick) -> float:
     """Profit of one unit staked."""
-    return {
-        Settled.WON: float(pick.price) - 1.0,
-        Settled.HALF_WON: (float(pick.price) - 1.0) / 2.0,
-        Settled.VOID: 0.0,
-        Settled.HALF_LOST: -0.5,
-        Settled.LOST: -1.0,
-    }[Settled(pick.status)]
+    match Settled(pick.status):
+        case Settled.WON:
+            return float(pick.price) - 1.0
+        case Settled.HALF_WON:
+            return (float(pick.price) - 1.0) / 2.0
+        case Settled.VOID:
+            return 0.0
+        case Settled.HALF_LOST:
+            return -0.5
+        case Settled.LOST:
+            return -1.0
 
 
 def _confidence(settled: Sequence[RecordedPick]) -> tuple[Floats, np.ndarray]:
@@ -138,8 +156,7 @@ def _series(settled: Sequence[RecordedPick]) -> list[dict[str, Any]]:
     """Day by day: picks, closing-line value, profit, and both summed so far."""
     clv = profit = 0.0
     lines = []
-    for day in sorted({uk_day(pick.as_of) for pick in settled}):
-        its = [pick for pick in settled if uk_day(pick.as_of) == day]
+    for day, its in sorted(_grouped(settled, lambda pick: uk_day(pick.as_of)).items()):
         clv += sum(pick.clv or 0.0 for pick in its)
         profit += float(sum(pick.profit or 0 for pick in its))
         lines.append(

@@ -18,6 +18,7 @@ import pg8000
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from betting_ai.adapters.sql.engine import unavailable
 from betting_ai.errors import DatabaseUnavailableError
 
 Column = npt.NDArray[Any]
@@ -108,6 +109,10 @@ def _execute(connection: Connection, sql: str, stream: io.BytesIO | Iterator[byt
         cursor.execute(sql, stream=stream)
     except pg8000.InterfaceError as error:
         raise DatabaseUnavailableError("PostgreSQL closed the connection; try again") from error
+    except (pg8000.Error, OSError) as error:  # the engine does not see what goes past it
+        if (told := unavailable(error)) is not None:
+            raise told from error
+        raise
     finally:
         cursor.close()
 

@@ -141,7 +141,9 @@ class SqlFactsRepository:
         events = {name: column[order].astype(np.int64) for name, column in events.items()}
         leagues, league = _indexed(events["league_id"], self._names(League.id, League.code))
         both = np.concatenate((events["home_id"], events["away_id"]))
-        teams, team = _indexed(both, self._names(Team.id, Team.country + ":" + Team.name))
+        its = sa.literal(np.unique(both).tolist(), sa.ARRAY(sa.Integer))
+        named = self._names(Team.id, Team.country + ":" + Team.name, Team.id == sa.any_(its))
+        teams, team = _indexed(both, named)
         quotes = self._quotes(query, events)
         return Facts(
             leagues=leagues,
@@ -302,9 +304,12 @@ class SqlFactsRepository:
         return staged
 
     def _names(
-        self, key: sa.SQLColumnExpression[int], name: sa.SQLColumnExpression[str]
+        self,
+        key: sa.SQLColumnExpression[int],
+        name: sa.SQLColumnExpression[str],
+        *rules: sa.ColumnElement[bool],
     ) -> dict[int, str]:
-        return dict(self._connection.execute(sa.select(key, name)).all())
+        return dict(self._connection.execute(sa.select(key, name).where(*rules)).all())
 
     def _quotes(self, query: FactsQuery, events: Mapping[str, Column]) -> dict[str, Any]:
         """The quotes of these events, pivoted; season by season, to bound an answer's size."""

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from sqlalchemy.engine import Connection
 
 from betting_ai.adapters.sql import tables
-from betting_ai.adapters.sql.record import ENDED, UK_DAY, SqlRecordRepository
+from betting_ai.adapters.sql.record import ENDED, SqlRecordRepository, of_uk_days
 from betting_ai.adapters.sql.tables import LINE_UNITS
 from betting_ai.domain.events import event_id as key_of
 from betting_ai.domain.markets import SELECTIONS, Market, Outcome
@@ -31,19 +31,24 @@ from betting_ai.ports.listings import (
 )
 from betting_ai.ports.record import RecordedPick
 
-# The primary key of prices gives every source's last one without a sort.
+# Of one event after the other the primary key of prices, read backwards, gives the last ones,
+# without a sort and without a look at other events.
 _LAST: Final = """
-SELECT DISTINCT ON (o.event_id, o.market, o.line, o.book_id, o.selection)
-    o.event_id AS event, o.market, o.line, b.code AS bookmaker, b.name AS bookmaker_name, b.kind,
+SELECT e.id AS event, o.market, o.line, b.code AS bookmaker, b.name AS bookmaker_name, b.kind,
     o.selection, o.price AS odds, o.quoted_at
-FROM odds o JOIN books b ON b.id = o.book_id JOIN events e ON e.id = o.event_id
-WHERE o.event_id = ANY(:events) AND o.quoted_at <= e.kickoff {}
-ORDER BY o.event_id, o.market, o.line, o.book_id, o.selection, o.quoted_at DESC
+FROM unnest(:events) AS asked (id) JOIN events e ON e.id = asked.id CROSS JOIN LATERAL (
+    SELECT DISTINCT ON (market, line, book_id, selection)
+        market, line, book_id, selection, price, quoted_at
+    FROM odds WHERE event_id = e.id AND quoted_at <= e.kickoff {}
+    ORDER BY market DESC, line DESC, book_id DESC, selection DESC, quoted_at DESC
+) AS o JOIN books b ON b.id = o.book_id
 """
+
+_LATEST: Final = _LAST.format("") + "ORDER BY e.id, o.market, o.line, o.book_id, o.selection"
 
 _BEST: Final = (
     "SELECT DISTINCT ON (event, selection) * FROM ("  # noqa: S608 - only constants
-    + _LAST.format("AND o.market = 0 AND o.line = 0")
+    + _LAST.format("AND market = 0 AND line = 0")
     + ") AS last WHERE kind = 'named' ORDER BY event, selection, odds DESC, bookmaker"
 )
 
@@ -125,7 +130,7 @@ class SqlListings:
 
     def latest(self, event: int) -> list[ListedPrice]:
         """Every source's last price of every selection of an event."""
-        return self._prices(sa.text(_LAST.format("")), [event])
+        return self._prices(sa.text(_LATEST), [event])
 
     def _prices(self, asked: sa.TextClause, events: Collection[int]) -> list[ListedPrice]:
         wanted = sa.bindparam("events", list(events), ARRAY(sa.BigInteger))
@@ -202,10 +207,7 @@ class SqlListings:
             rules.append(slate.profile == query.profile)
         if query.event_id is not None:
             rules.append(pick.event_id == key_of(query.event_id))
-        if query.since is not None:
-            rules.append(query.since <= UK_DAY)
-        if query.until is not None:
-            rules.append(query.until >= UK_DAY)
+        rules += of_uk_days(query.since, query.until)
         if query.before is not None:
             rules.append(pick.id < query.before)
         return SqlRecordRepository(self._connection).newest(query.limit, *rules)

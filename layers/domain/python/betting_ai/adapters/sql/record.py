@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
-from datetime import date, datetime, timedelta
+from dataclasses import fields, replace
+from datetime import date, datetime, time, timedelta
 from operator import itemgetter
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy import orm
@@ -36,6 +37,7 @@ from betting_ai.ports.record import (
 )
 
 _LOCK: Final = 0x7365746C  # any number that only settling uses
+_UK: Final = ZoneInfo("Europe/London")
 _LATE_CLOSE: Final = timedelta(days=30)  # so long a close may still come
 
 _SOONEST: Final = {  # after kick-off; it may be called off at any time
@@ -43,9 +45,6 @@ _SOONEST: Final = {  # after kick-off; it may be called off at any time
     Ending.ABANDONED: timedelta(0),
     Ending.RETIRED: timedelta(0),
 }
-
-UK_DAY: Final = sa.func.date(sa.func.timezone("Europe/London", tables.Slate.as_of))
-"""The UK date of a slate."""
 
 # Columns that a recommendation's hash is made of, beside the names that its keys stand for.
 _RECOMMENDED: Final = (
@@ -254,12 +253,7 @@ class SqlRecordRepository:
 
     def picks(self, since: date | None = None, until: date | None = None) -> list[RecordedPick]:
         """Recommendations whose slates are of some UK dates (both included), oldest first."""
-        rules = []
-        if since is not None:
-            rules.append(since <= UK_DAY)
-        if until is not None:
-            rules.append(until >= UK_DAY)
-        return self._picks(*rules)
+        return self._picks(*of_uk_days(since, until))
 
     def pick(self, key: int) -> RecordedPick | None:
         """One recommendation."""
@@ -297,7 +291,7 @@ class SqlRecordRepository:
             .order_by(pick.id if limit is None else pick.id.desc())
             .limit(limit)
         )  # fmt: skip
-        return [_pick(dict(row)) for row in self._connection.execute(asked).mappings()]
+        return [_pick(row) for row in self._connection.execute(asked)]
 
     def told(self, days: Collection[date]) -> list[Told]:
         """The last word of every member on the finished events of some days."""
@@ -424,6 +418,20 @@ class SqlRecordRepository:
         return list(self._connection.execute(asked).mappings())
 
 
+def of_uk_days(since: date | None, until: date | None) -> list[sa.ColumnElement[bool]]:
+    """That a slate is of some UK dates, both included; said in instants, which an index knows."""
+    rules: list[sa.ColumnElement[bool]] = []
+    if since is not None:
+        rules.append(tables.Slate.as_of >= _uk_midnight(since))
+    if until is not None and until < date.max:
+        rules.append(tables.Slate.as_of < _uk_midnight(until + timedelta(days=1)))
+    return rules
+
+
+def _uk_midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), _UK)
+
+
 def recommended_entry(
     row: Mapping[str, Any], event: str, bookmaker: str, replaces: str | None
 ) -> dict[str, Any]:
@@ -531,8 +539,16 @@ def _settled_row(one: Settlement) -> dict[str, Any]:
     }
 
 
-def _pick(row: dict[str, Any]) -> RecordedPick:
-    market = Market(row.pop("market"))
-    outcome = SELECTIONS[market][row.pop("selection")]
-    line = row.pop("line") / LINE_UNITS
-    return RecordedPick(market=market, outcome=outcome, line=line, **row)
+def _pick(row: Sequence[Any]) -> RecordedPick:
+    """Of a row whose columns are in the order of its fields; years of them are read at once."""
+    values = list(row)
+    market = values[_MARKET] = Market(values[_MARKET])
+    values[_LINE] /= LINE_UNITS
+    values[_OUTCOME] = SELECTIONS[market][values[_OUTCOME]]
+    return RecordedPick(*values)
+
+
+_MARKET, _LINE, _OUTCOME = (
+    [field.name for field in fields(RecordedPick)].index(name)
+    for name in ("market", "line", "outcome")
+)

@@ -27,10 +27,12 @@ from betting_ai.ports.repositories import (
     Meeting,
     MemberFigures,
     ReviewItem,
+    Stored,
     StoredCounts,
 )
 
 _EPOCH: Final = date(1970, 1, 1)
+_TOGETHER: Final = 100  # no more payloads are ever stored at the same time
 
 
 class SqlTeamRepository:
@@ -136,6 +138,30 @@ class SqlIngestLog:
         columns = [c for c in IngestLogEntry.__table__.columns if c.name != "id"]
         newest = sa.select(*columns).order_by(IngestLogEntry.id.desc()).limit(limit)
         return [_entry(row) for row in self._connection.execute(newest).mappings()]
+
+    def stored(self) -> Stored:
+        """What has been stored so far, in a word.
+
+        Payloads that are stored at the same time get their numbers before others can see them, so
+        the highest number alone would not tell of one that ends late.
+        """
+        log = IngestLogEntry
+        newest = (
+            sa.select(log.id)
+            .where(log.status == "stored")
+            .order_by(log.id.desc())
+            .limit(_TOGETHER)
+            .subquery()
+        )
+        received = (
+            sa.select(log.received_at)
+            .where(log.status == "stored")
+            .order_by(log.received_at.desc())
+            .limit(1)
+        )
+        mark = sa.select(sa.func.coalesce(sa.func.sum(newest.c.id), 0)).scalar_subquery()
+        row = self._connection.execute(sa.select(mark, received.scalar_subquery())).one()
+        return Stored(int(row[0]), row[1])
 
 
 class SqlReviewQueue:

@@ -127,7 +127,7 @@ def _candidate(one: Mapping[str, Any], body: Mapping[str, Any]) -> View:
         "risk": one["risk_score"],
         "prices_as_of": one["prices_as_of"],
         "meters": _meters(one, body["criteria"]),
-        "stamps": [words.stamp(code) for code in one["stamps"]],
+        "stamps": [words.stamp(code) for code in one["stamps"] if code not in body["stamps"]],
     }
 
 

@@ -237,7 +237,7 @@ def month(text: str) -> str:
 
 
 def span(time: timedelta) -> str:
-    """``"35 min"``, ``"2 h 30 min"``, ``"17 h"``, ``"3 d 4 h"``; the length, whatever its sign."""
+    """``"35 min"``, ``"2 h 30 min"``, ``"17 h"``, ``"3 d 4 h"``, ``"5 months"``; without a sign."""
     minutes = int(abs(time).total_seconds() // 60)
     if minutes < 60:
         return f"{minutes} min"
@@ -247,7 +247,9 @@ def span(time: timedelta) -> str:
     if hours < 48:
         return f"{hours} h"
     days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h" if hours and days < 10 else f"{days} d"
+    if days < 90:
+        return f"{days} d {hours} h" if hours and days < 10 else f"{days} d"
+    return f"{days // 30} months" if days < 730 else f"{days // 365} years"
 
 
 def away(text: str, now: datetime) -> str:

@@ -65,7 +65,8 @@
     if (hours < 48) return `${hours} h`;
     const days = Math.floor(hours / 24);
     hours %= 24;
-    return hours && days < 10 ? `${days} d ${hours} h` : `${days} d`;
+    if (days < 90) return hours && days < 10 ? `${days} d ${hours} h` : `${days} d`;
+    return days < 730 ? `${Math.floor(days / 30)} months` : `${Math.floor(days / 365)} years`;
   }
 
   function countdowns() {
