@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import time
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from threading import Event, Thread
@@ -34,7 +35,8 @@ DOOR_SECONDS: Final = 2.0
 GRACE_SECONDS: Final = 20
 """What is being answered then has so long to end."""
 
-_PATIENCE: Final = DOOR_SECONDS + GRACE_SECONDS + 5.0
+_LAST_MOMENT: Final = DOOR_SECONDS + GRACE_SECONDS + 1.0
+_PATIENCE: Final = _LAST_MOMENT + 10.0
 _TOO_SOON: Final = 5.0  # a worker that ends so soon after its start would do so again and again
 
 _log: Final = logging.getLogger("betting_ai.serve")
@@ -113,7 +115,8 @@ def _serve(
     flush = None
     if settings.sentry_dsn:
         flush = tell_errors(settings.sentry_dsn.get_secret_value(), secrets_of(settings))
-    with build(settings, pool="server") as outside:
+    with ExitStack() as stack:
+        outside = stack.enter_context(build(settings, pool="server"))
         app = outside.for_sample() if plan.sample else outside
         _open(app)
         api = create_app(app, plan.options(settings))
@@ -133,6 +136,7 @@ def _serve(
 
         def stopping() -> None:
             api.state.readiness.stopping = True
+            Thread(target=_cut_off, args=(stack,), daemon=True).start()
 
         server = _Server(config, ready, stopping)
         server.run([listener])
@@ -165,6 +169,7 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._ready = ready
         self._stopping = stopping
+        self._asked = False
         self._closing_at: float | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -175,7 +180,9 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal came."""
-        self._stopping()
+        if not self._asked:
+            self._asked = True
+            self._stopping()
         if self.should_exit and sig == signal.SIGINT:
             self.force_exit = True
         elif sig == signal.SIGTERM and self._closing_at is None:
@@ -188,6 +195,15 @@ class _Server(uvicorn.Server):
         if self._closing_at is not None and time.monotonic() >= self._closing_at:
             self.should_exit = True
         return await super().on_tick(counter)
+
+
+def _cut_off(stack: ExitStack) -> None:
+    """End a process that does not end: a thread cannot be told to stop waiting."""
+    time.sleep(_LAST_MOMENT)
+    _log.error("what was still being answered is cut off")
+    with suppress(Exception):
+        stack.close()
+    os._exit(1)
 
 
 def _work(listener: socket.socket, plan: Plan) -> None:
