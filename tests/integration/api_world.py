@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -61,15 +61,19 @@ def served(
     *,
     clock: Clock | None = None,
     options: ApiOptions | None = None,
+    around: Callable[[FastAPI], ASGIApp] = lambda api: api,
     pool: Literal["single", "server"] = "server",
     **settings: Any,
 ) -> Iterator[Api]:
-    """The application, listening on a free port of this machine while the block runs."""
+    """The application, listening on a free port of this machine while the block runs.
+
+    ``around`` puts something before it, such as what a gateway does to paths.
+    """
     settings.setdefault("api_rate_limit", 100_000)
     loaded = load_settings(home=home, database_url=database_url, **settings)
     with build(loaded, clock, pool=pool) as app:
         api = create_app(app, options or ApiOptions())
-        with listening(api) as url:
+        with listening(around(api)) as url:
             yield Api(app, api, url)
 
 

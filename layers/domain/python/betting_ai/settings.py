@@ -221,11 +221,18 @@ class Settings(BaseSettings):
 def load_settings(**overrides: object) -> Settings:
     """Settings from the environment, with overrides.
 
+    ``BETTING_AI_SECRETS`` may name a folder whose files are settings too, as container platforms
+    hand secrets over: the file ``database_url`` or ``betting_ai_root_secret``. A variable goes
+    before a file.
+
     Raises:
         InvalidInputError: a variable does not parse; the message names it and never its value.
     """
+    folder = os.environ.get("BETTING_AI_SECRETS") or None
+    if folder is not None and not Path(folder).is_dir():
+        raise InvalidInputError("setting secrets: BETTING_AI_SECRETS names no folder")
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]
+        return Settings(_secrets_dir=folder, **overrides)  # type: ignore[arg-type, call-arg]
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"]) or "settings"

@@ -11,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
 from betting_ai.api.access import Access, Watch
+from betting_ai.api.dashboard.pages import add_dashboard
 from betting_ai.api.dependencies import ReadKey
 from betting_ai.api.documented import answer
 from betting_ai.api.edge import Edge
@@ -69,6 +70,7 @@ def create_app(app: App, options: ApiOptions) -> FastAPI:
         authorities,
     )
     answer_with_problems(api)
+    add_dashboard(api)
 
     @api.get("/openapi.json", include_in_schema=False)
     def openapi(_: ReadKey) -> Response:

@@ -89,7 +89,7 @@ class Metrics:
             ("reason",),
             registry=counted,
         )
-        self._counters: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._told = CollectorRegistry() if self._shared else counted
         if not self._shared:
             ProcessCollector(registry=counted)
@@ -104,15 +104,15 @@ class Metrics:
     ) -> None:
         """A request is over."""
         self._in_flight.dec()
-        asked = (route, method, status)  # routes, methods and statuses are ours, and few
-        counters = self._counters.get(asked)
-        if counters is None:
-            counters = self._counters[asked] = (
+        kind = (route, method, status)
+        if (known := self._known.get(kind)) is None:
+            known = self._known[kind] = (
                 self._requests.labels(route, method, str(status)),
                 self._seconds.labels(route, method),
             )
-        counters[0].inc()
-        counters[1].observe(seconds)
+        times, spans = known
+        times.inc()
+        spans.observe(seconds)
         if reason is not None:
             self._refused.labels(reason).inc()
         if reason == _RATE_LIMITED:

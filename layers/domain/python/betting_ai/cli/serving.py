@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
 import signal
 import socket
 import time
 from dataclasses import dataclass
 from ipaddress import ip_address
-from threading import Event
+from threading import Event, Thread
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
@@ -133,8 +134,7 @@ def _serve(
         def stopping() -> None:
             api.state.readiness.stopping = True
 
-        server = _Server(config, stopping)
-        ready()
+        server = _Server(config, ready, stopping)
         server.run([listener])
     if flush is not None:
         flush()
@@ -159,10 +159,19 @@ class _Server(uvicorn.Server):
     learns first; SIGINT, a person's Ctrl-C, closes it at once, and a second one waits for nothing.
     """
 
-    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, ready: Callable[[], None], stopping: Callable[[], None]
+    ) -> None:
         super().__init__(config)
+        self._ready = ready
         self._stopping = stopping
         self._closing_at: float | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal came."""
@@ -185,8 +194,17 @@ def _work(listener: socket.socket, plan: Plan) -> None:
     """What a worker process does."""
     settings = load_settings()
     configure(settings.log_level, secrets_of(settings))
+    Thread(target=_end_with_the_parent, daemon=True).start()
     if not _serve(listener, plan, settings, lambda: None):
         raise SystemExit(1)
+
+
+def _end_with_the_parent() -> None:
+    """Whoever supervises may be killed; nobody would stop this worker then."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _supervise(listener: socket.socket, plan: Plan, ready: Callable[[], None]) -> bool:
@@ -206,27 +224,32 @@ def _supervise(listener: socket.socket, plan: Plan, ready: Callable[[], None]) -
     }
     workers = [start() for _ in range(plan.workers)]
     ready()
-    while not (stop.wait(0.2) or broken):
-        for place, (worker, since) in enumerate(workers):
-            if worker.is_alive():
-                continue
-            _log.error(
-                "a worker ended", extra={"process": worker.pid, "exit_code": worker.exitcode}
-            )
-            broken = broken or time.monotonic() - since < _TOO_SOON
-            if not broken:
-                workers[place] = start()
-    for worker, _ in workers:
+    try:
+        while not (stop.wait(0.2) or broken):
+            for place, (worker, since) in enumerate(workers):
+                if worker.is_alive():
+                    continue
+                told = {"worker": worker.pid, "exit_code": worker.exitcode}
+                _log.error("a worker ended", extra=told)
+                broken = broken or time.monotonic() - since < _TOO_SOON
+                if not broken:
+                    workers[place] = start()
+    finally:
+        _end([worker for worker, _ in workers])
+        for sig, handler in before.items():
+            signal.signal(sig, handler)
+    return not broken and all(worker.exitcode == 0 for worker, _ in workers)
+
+
+def _end(workers: list[SpawnProcess]) -> None:
+    for worker in workers:
         worker.terminate()
     deadline = time.monotonic() + _PATIENCE
-    for worker, _ in workers:
+    for worker in workers:
         worker.join(max(0.0, deadline - time.monotonic()))
         if worker.is_alive():
             worker.kill()
             worker.join()
-    for sig, handler in before.items():
-        signal.signal(sig, handler)
-    return not broken and all(worker.exitcode == 0 for worker, _ in workers)
 
 
 def _bracketed(host: str) -> str:

@@ -1,0 +1,1 @@
+"""The dashboard: what `Reading` answers, as pages for people."""
