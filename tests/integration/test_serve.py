@@ -221,6 +221,31 @@ def test_sigterm_lets_a_slow_request_end(
     assert [line for line in map(json.loads, server.log) if line["level"] == "ERROR"] == []
 
 
+@pytest.mark.slow
+def test_a_request_that_never_ends_does_not_keep_the_server(
+    database_url: str, engine: Engine, tmp_path: Path, token: str
+) -> None:
+    def ask() -> None:
+        with contextlib.suppress(httpx.HTTPError):
+            client.get(f"{V1}/sessions")
+
+    with (
+        serving(tmp_path, database_url=database_url) as server,
+        server.client(token) as client,
+        engine.connect() as other,
+        other.begin(),
+    ):
+        client.get("/ready")
+        other.execute(sa.text("LOCK TABLE betting_sessions IN ACCESS EXCLUSIVE MODE"))
+        stuck = threading.Thread(target=ask)
+        stuck.start()
+        until(lambda: other.scalar(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")) > 0)
+        assert server.stop() == 0
+        stuck.join()
+    for line in server.log:
+        json.loads(line)
+
+
 def test_a_database_that_comes_back_is_used_again(home: Path, tmp_path: Path) -> None:
     postgres = EmbeddedPostgres(home, durable=False)
     postgres.start()
