@@ -264,13 +264,15 @@ def test_the_best_price_over_time() -> None:
         quote("2025-03-15T08:00:00Z", "AVG", 9.0),
         quote("2025-03-15T09:00:00Z", "B", 2.3),
         quote("2025-03-15T10:00:00Z", "A", 2.2),
+        quote("2025-03-15T10:30:00Z", "B", 2.3),
+        quote("2025-03-15T11:00:00Z", "A", 2.1),
     ]
     history = views.event_view(event(latest_odds=latest), prices)["history"]
     told = [(row["at"][11:13], row["prices"][0]) for row in history["rows"]]
     assert [(hour, best["odds"], best["bookmaker"]) for hour, best in told] == [
-        ("08", 2.4, "A"),
-        ("09", 2.4, "A"),
+        ("08", 2.4, "A"),  # at nine it was still the best
         ("10", 2.3, "B"),
+        ("11", 2.3, "B"),  # the last word, though nothing changed
     ]
     assert history["rows"][0]["prices"][1]["odds"] is None
 

@@ -45,7 +45,7 @@ COOKIE: Final = "betting-ai"
 
 _HERE: Final = Path(__file__).parent
 _PAGE: Final = 50
-_MOST_PRICES: Final = 2_000
+_MOST_PRICES: Final = 20_000
 _LOOPBACK: Final = {"127.0.0.1", "localhost", "::1"}
 _NEXT: Final = re.compile(r"[a-z][a-z0-9/-]*(\?[A-Za-z0-9=&_%.-]*)?")
 

@@ -423,7 +423,7 @@ def _chance(p: float, market: float | None, scale: Scale, *, own: bool) -> View:
 
 
 def _price_history(event: Mapping[str, Any], prices: Sequence[Mapping[str, Any]]) -> View:
-    """The best price that could be taken, and the market's average, whenever one changed."""
+    """The best price that could be taken whenever it changed, and where it stood at the end."""
     outcomes = _outcomes(event)
     takeable = {offer["bookmaker"] for offer in event["latest_odds"] if offer["kind"] == _TAKEABLE}
     standing: dict[str, dict[str, float]] = {one: {} for one in outcomes}
@@ -433,10 +433,13 @@ def _price_history(event: Mapping[str, Any], prices: Sequence[Mapping[str, Any]]
             continue
         standing[price["outcome"]][price["bookmaker"]] = price["odds"]
         rows[price["quoted_at"]] = [_best(standing[one]) for one in outcomes]
-    return {
-        "outcomes": [_named(event, one) for one in outcomes],
-        "rows": [{"at": at, "prices": its} for at, its in rows.items()],
-    }
+    told = [{"at": at, "prices": its} for at, its in rows.items()]
+    changed = [
+        row
+        for before, row in zip([None, *told], told, strict=False)
+        if before is None or row is told[-1] or row["prices"] != before["prices"]
+    ]
+    return {"outcomes": [_named(event, one) for one in outcomes], "rows": changed}
 
 
 def _best(prices: Mapping[str, float]) -> View:
