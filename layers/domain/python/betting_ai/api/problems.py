@@ -145,11 +145,16 @@ def of_error(error: DomainError, instance: str = "") -> Response:
         headers["Retry-After"] = str(wait)
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    note(error)
+    return problem(status, error.code, told(error), instance=instance, headers=headers)
+
+
+def note(error: DomainError) -> None:
+    """Log a failure that is ours, with all that callers are not told."""
     if error.code not in STATUS:
         _log.error("unexpected failure", exc_info=error)
-    elif status >= 500:
+    elif STATUS[error.code] >= 500:
         _log.error("not available", extra={"code": error.code, "detail": str(error)})
-    return problem(status, error.code, told(error), instance=instance, headers=headers)
 
 
 def told(error: DomainError) -> str:

@@ -27,7 +27,7 @@ from betting_ai.api.dashboard import views, words
 from betting_ai.api.dashboard.assets import Assets
 from betting_ai.api.dependencies import AppOf, ReadingOf
 from betting_ai.api.options import ApiOptions
-from betting_ai.api.problems import STATUS
+from betting_ai.api.problems import STATUS, note, told
 from betting_ai.api.security import COOKIE_LIFETIME, security_of
 from betting_ai.domain.keys import Scope
 from betting_ai.domain.leagues import LEAGUES
@@ -78,17 +78,16 @@ class _Page(APIRoute):
             except UnauthorizedError:
                 return _to_login(request)
             except DomainError as error:
-                code, told = error.code, str(error) if error.code in STATUS else _UNEXPECTED
+                note(error)
+                code, why = error.code, told(error)
             except RequestValidationError as error:
                 first = error.errors()[0]
-                code, told = InvalidInputError.code, f"{first['loc'][-1]}: {first['msg']}"
+                code, why = InvalidInputError.code, f"{first['loc'][-1]}: {first['msg']}"
             request.state.problem = code
-            return await run_in_threadpool(_failed, request, STATUS.get(code, 500), told)
+            return await run_in_threadpool(_failed, request, STATUS.get(code, 500), why)
 
         return answer
 
-
-_UNEXPECTED: Final = "something went wrong here; the log says what"
 
 router: Final = APIRouter(route_class=_Page, include_in_schema=False)
 
