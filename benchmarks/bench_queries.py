@@ -77,7 +77,7 @@ class Things:
     @classmethod
     def of(cls, connection: Connection) -> Things:
         """Those of a filled database."""
-        events = connection.execute(sa.text("SELECT id, slug FROM events ORDER BY id")).tuples()
+        events = connection.execute(sa.text("SELECT id, slug FROM events ORDER BY id"))
         busy = connection.scalars(
             sa.text(
                 "SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY season ORDER BY id) n"

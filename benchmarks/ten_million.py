@@ -185,7 +185,8 @@ def fill(engine: Engine) -> int:
     with engine.begin() as connection:
         for statement in _RECORD.split(";\n"):
             used = {name: value for name, value in told.items() if f":{name}" in statement}
-            connection.execute(sa.text(statement.replace("%", "%%")), used)
+            escaped = statement.replace("%", "%%") if used else statement
+            connection.execute(sa.text(escaped), used)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(sa.text("VACUUM ANALYZE"))  # as autovacuum would have
     return prices

@@ -221,9 +221,19 @@ def test_of_many_readers_one_renews_what_is_known(site: Site) -> None:
             assert site.get("/read", made.token).status_code == 200
         site.seconds = KEPT_SECONDS
         late = pool.submit(site.get, "/read", made.token, timeout=60)
-        assert site.at_the_gate.acquire(timeout=60)
         site.gate.set()
         assert (renewing.result().status_code, late.result().status_code) == (401, 401)
+
+
+def test_any_number_of_readers_are_one_question(site: Site) -> None:
+    made = site.key()
+    site.gate.clear()
+    with ThreadPoolExecutor(20) as pool:
+        waiting = [pool.submit(site.get, "/read", made.token, timeout=60) for _ in range(20)]
+        assert site.at_the_gate.acquire(timeout=60)
+        site.gate.set()
+        assert {one.result().status_code for one in waiting} == {200}
+    assert not site.at_the_gate.acquire(blocking=False)
 
 
 def test_a_revoked_key_reads_for_no_longer_than_that(site: Site) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from datetime import date, datetime
 
 import pytest
 import sqlalchemy as sa
@@ -133,3 +134,46 @@ def test_statistics_leave_the_temporary_tables_of_others_alone(
     analysed = [statement for statement in run if statement.startswith("ANALYZE")]
     assert "ANALYZE lasting" in analysed
     assert not any("passing" in statement for statement in analysed)
+
+
+@pytest.mark.parametrize(
+    "zone", ["UTC", "Europe/London", "Asia/Kolkata", "America/St_Johns", "Pacific/Apia"]
+)
+@pytest.mark.parametrize(
+    "told",
+    [
+        "2025-03-15 08:00:00+00",
+        "2025-06-15 08:00:00.25+00",
+        "1999-12-31 23:59:59.999999+00",
+        "1850-01-01 00:00:00+00",
+        "9999-12-30 00:00:00+00",
+    ],
+)
+def test_an_instant_is_the_same_in_every_time_zone(engine: Engine, zone: str, told: str) -> None:
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"SET LOCAL timezone = '{zone}'"))
+        found = connection.scalar(sa.text(f"SELECT timestamptz '{told}'"))
+    assert found == datetime.fromisoformat(told)
+
+
+@pytest.mark.parametrize(
+    ("told", "meant"),
+    [
+        ("timestamptz 'infinity'", "infinity"),
+        ("timestamptz '-infinity'", "-infinity"),
+        ("date 'infinity'", "infinity"),
+        ("date '2024-02-29'", date(2024, 2, 29)),
+        ("date '0044-03-15 BC'", "0044-03-15 BC"),
+    ],
+)
+def test_days_and_what_python_has_no_word_for(engine: Engine, told: str, meant: object) -> None:
+    with engine.connect() as connection:
+        assert connection.scalar(sa.text(f"SELECT {told}")) == meant
+
+
+def test_all_connections_busy_is_said_after_a_moment(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine.pool, "_timeout", 0.05)
+    with engine.connect(), pytest.raises(DatabaseUnavailableError, match="busy; try again"):
+        engine.connect()

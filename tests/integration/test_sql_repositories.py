@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy.engine import Engine
 
+from betting_ai.adapters.sql.engine import connect
 from betting_ai.adapters.sql.unit_of_work import SqlUnitOfWork, unit_of_work_factory
 from betting_ai.errors import InvalidInputError
-from betting_ai.ports.repositories import IngestEntry, ReviewItem, StoredCounts
+from betting_ai.ports.repositories import IngestEntry, ReviewItem, Stored, StoredCounts
 from betting_ai.ports.unit_of_work import UnitOfWork
 from integration.generated_facts import generated_facts
 
@@ -115,6 +117,33 @@ def test_only_stored_bytes_under_the_same_name_were_seen(unit: SqlUnitOfWork) ->
     assert not unit.ingest_log.seen("football_data", "2425/E0.csv", "0" * 64)
     assert not unit.ingest_log.seen("other", "2324/E0.csv", "0" * 64)
     assert not unit.ingest_log.seen("football_data", "x.csv", "1" * 64)
+
+
+def test_a_mark_changes_whenever_a_payload_is_stored(database_url: str) -> None:
+    """Also by one that took its number first and ends last."""
+    engine = connect(database_url, pool="server")
+    with SqlUnitOfWork(engine) as slow, SqlUnitOfWork(engine) as quick:
+        slow.ingest_log.add(replace(ENTRY, name="slow"))
+        quick.ingest_log.add(replace(ENTRY, name="quick", received_at=NOW + timedelta(hours=1)))
+        quick.commit()
+        with SqlUnitOfWork(engine) as reader:
+            first = reader.ingest_log.stored()
+        slow.commit()
+        quick.ingest_log.add(replace(ENTRY, status="unchanged"))
+        quick.ingest_log.add(
+            replace(ENTRY, status="refused", error="no table", received_at=NOW + timedelta(days=9))
+        )
+        quick.commit()
+        with SqlUnitOfWork(engine) as reader:
+            second = reader.ingest_log.stored()
+    assert first.received_at == second.received_at == NOW + timedelta(hours=1)
+    assert first.mark != second.mark
+    engine.dispose()
+
+
+def test_nothing_stored_has_a_mark_too(engine: Engine) -> None:
+    with SqlUnitOfWork(engine) as unit:
+        assert unit.ingest_log.stored() == Stored(0, None)
 
 
 def test_instants_come_back_in_utc(unit: SqlUnitOfWork) -> None:

@@ -5,12 +5,43 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Generic, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
 T = TypeVar("T")
+
+
+class OneTurn(Generic[T]):
+    """Work that callers of one event loop who want the same wait for together, in one thread.
+
+    A caller who leaves does not stop the others.
+    """
+
+    def __init__(self) -> None:
+        self._running: dict[Hashable, asyncio.Task[T]] = {}
+
+    def start(self, name: Hashable, work: Callable[[], T]) -> asyncio.Task[T]:
+        """The work that runs under a name; begun if none does."""
+        running = self._running.get(name)
+        # A loop that has ended, as one may between two calls of a Lambda, ends nothing any more.
+        if running is None or running.get_loop() is not asyncio.get_running_loop():
+            running = asyncio.create_task(run_in_threadpool(work))
+            self._running[name] = running
+            running.add_done_callback(partial(self._ended, name))
+        return running
+
+    async def __call__(self, name: Hashable, work: Callable[[], T]) -> T:
+        """What the work under a name comes to."""
+        return await asyncio.shield(self.start(name, work))
+
+    def _ended(self, name: Hashable, task: asyncio.Task[T]) -> None:
+        if self._running.get(name) is task:
+            del self._running[name]
+        if not task.cancelled():
+            task.exception()  # who waits is told; nobody may
 
 
 class Kept(Generic[T]):
@@ -29,7 +60,7 @@ class Kept(Generic[T]):
         self._seconds = seconds
         self._lock = threading.Lock()
         self._found: tuple[float, T] | None = None
-        self._asking: asyncio.Task[T] | None = None
+        self._turn = OneTurn[T]()
 
     def fresh(self) -> tuple[T] | None:
         """The answer, if it is good; never waits. In a tuple, since None is an answer too."""
@@ -60,12 +91,10 @@ class Kept(Generic[T]):
         age = self._seconds if found is None else time.monotonic() - found[0]
         if found is not None and age < self._seconds / 2:
             return found[1]
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(run_in_threadpool(self._renew))
-            self._asking.add_done_callback(_seen)
         if found is not None and age < self._seconds:
+            self._turn.start(None, self._renew)
             return found[1]
-        return await asyncio.shield(self._asking)  # a caller who leaves does not stop the others
+        return await self._turn(None, self._renew)
 
     def _renew(self) -> T:
         with self._lock:
@@ -73,9 +102,3 @@ class Kept(Generic[T]):
             answer = self._ask()
             self._found = (asked_at, answer)
         return answer
-
-
-def _seen(task: asyncio.Task[T]) -> None:
-    """A failure that nobody waited for: the next caller is told of it, or of its end."""
-    if not task.cancelled():
-        task.exception()

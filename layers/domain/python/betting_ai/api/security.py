@@ -16,12 +16,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
+from betting_ai.api.kept import OneTurn
 from betting_ai.api.signatures import Authorities, Received, Verified, verify
 from betting_ai.clock import Clock
 from betting_ai.domain.keys import ApiKey, Scope, Token, hkdf, signing_secret
@@ -160,6 +162,7 @@ class Security:
         self._authorities = authorities
         self._kept = _KeptKeys(timer)
         self._authenticate = Authenticate(units, clock)
+        self._finding = OneTurn[Authenticated]()
 
     async def caller(self, request: Request, scope: Scope) -> Caller:
         """Who calls with a bearer key, once it is sure that they may.
@@ -237,7 +240,7 @@ class Security:
                 return Caller(kept, kept.admit(token, self._clock.now()))
             except UnauthorizedError:
                 pass  # it may have been rotated a moment ago: the database knows
-        found = await run_in_threadpool(self._find, token)
+        found = await self._finding(token.digest, partial(self._find, token))
         return Caller(found.key, found.generation)
 
     def _find(self, token: Token) -> Authenticated:
