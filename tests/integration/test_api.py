@@ -18,6 +18,7 @@ from betting_ai.adapters.sql.unit_of_work import SqlUnitOfWork
 from betting_ai.api import schemas
 from betting_ai.clock import MovingClock
 from betting_ai.domain.protections import Limits
+from betting_ai.usecases.place_bet import PlaceBetCommand
 from integration.api_world import Api, served
 from integration.record_world import EVENING, MORNING, SLUGS, World, match, pick, slate, world
 
@@ -213,6 +214,16 @@ def test_a_bet_is_placed_once(better: httpx.Client, client: httpx.Client, world:
     assert (one["bets"], one["at_risk"]) == (1, 12.5)
 
 
+def test_a_pick_is_one_bet_whoever_asks(better: httpx.Client, api: Api, world: World) -> None:
+    (key,) = [row["id"] for row in world.rows("SELECT id FROM recommendations WHERE rank = 1")]
+    first = told(bet(better, {"recommendation_id": key}), schemas.BetTold, 201)
+    again = told(bet(better, {"recommendation_id": key}), schemas.BetTold, 201)
+    assert again["reference"] == first["reference"]
+    there = api.app.place_bet("paper")(PlaceBetCommand(key))  # as the command line does
+    assert str(there.bet.reference) == first["reference"]
+    assert len(world.rows("SELECT 1 FROM bets")) == 1
+
+
 def test_a_bet_that_cannot_be(better: httpx.Client, client: httpx.Client, world: World) -> None:
     (key,) = [row["id"] for row in world.rows("SELECT id FROM recommendations WHERE rank = 1")]
     detail = refused(bet(better, {"recommendation_id": key, "stake": 60}), 409, "protected")
@@ -267,6 +278,8 @@ def test_failures_of_the_edge_are_problems_too(client: httpx.Client, api: Api) -
     refused(client.post(f"{V1}/predict", **body), 400, "malformed")  # type: ignore[arg-type]
     chunks = iter([b" " * 50_000] * 3)
     refused(client.post(f"{V1}/predict", content=chunks), 413, "too_large")
+    text = {"content": "{}", "headers": {"Content-Type": "text/plain"}}
+    refused(client.post(f"{V1}/predict", **text), 415, "unsupported_media_type")  # type: ignore[arg-type]
     with api.client("bet") as other:
         refused(other.get(f"{V1}/top3"), 403, "forbidden")
 

@@ -199,6 +199,8 @@ def test_a_broken_setting_is_named_and_never_quoted(
         ("BOOKMAKERS", "B365,zzz", "setting bookmakers: no bookmaker 'zzz'"),
         ("PROFILE", "zzz", "setting profile: unknown profile 'zzz'; use strict or value"),
         ("BANKROLL", "-1", "setting bankroll: input should be greater than 0"),
+        ("API_NETWORKS", "10.0.0", "setting api_networks.0: input is not a valid IPv4 network"),
+        ("API_AUTHORITIES", "http://x/", "setting api_authorities: 'http://x/' is no host"),
     ],
 )
 def test_what_the_settings_name_must_be_there(

@@ -70,6 +70,13 @@ def _bookmakers(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(book.code for name in names if (book := find_bookmaker(name)))
 
 
+def _authorities(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if not _AUTHORITY.fullmatch(name):
+            raise ValueError(f"{name!r} is no host; write it as example.org or example.org:8443")
+    return names
+
+
 def _profile(name: str) -> str:
     try:
         return Criteria.of(name).profile
@@ -90,6 +97,8 @@ def _stake_ranges(
         raise ValueError("a least stake is above 0 and not above the most")
     return ranges
 
+
+_AUTHORITY: Final = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 REAL_VENUES: Final = ("stake", "cloudbet")
 """Venues that take real money, off unless named in ``real_venues``."""
@@ -209,7 +218,7 @@ class Settings(BaseSettings):
     smtp_from: Address | None = None
     smtp_to: Annotated[tuple[Address, ...], NoDecode, BeforeValidator(_codes)] = ()
     root_secret: Key = None
-    api_authorities: Codes = ()
+    api_authorities: Annotated[Codes, AfterValidator(_authorities)] = ()
     api_origins: Codes = ()
     api_networks: Networks = ()
     api_proxies: Networks = ()
@@ -235,6 +244,7 @@ def load_settings(**overrides: object) -> Settings:
         return Settings(_secrets_dir=folder, **overrides)  # type: ignore[arg-type, call-arg]
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        name = ".".join(str(part) for part in first["loc"]) or "settings"
+        parts = [str(part) for part in first["loc"] if "[" not in str(part)]  # pydantic's own words
+        name = ".".join(parts) or "settings"
         told = first["msg"].removeprefix("Value error, ")
         raise InvalidInputError(f"setting {name}: {told[0].lower()}{told[1:]}") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Final, Generic, TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Depends, HTTPException, Request
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
@@ -42,6 +42,7 @@ async def _within_rate(request: Request, asked: Awaitable[Asked]) -> Asked:
     except UnauthorizedError:
         _count(request, request.client.host if request.client else "nowhere")
         raise
+    _refuse_other_types(request)
     _refuse_unknown_parameters(request)
     who = found.caller if isinstance(found, SignedCall) else found
     request.state.key_id = who.key.id
@@ -59,6 +60,15 @@ def _refuse_unknown_parameters(request: Request) -> None:
     if unknown:
         told = ", ".join(sorted(known)) or "none"
         raise InvalidInputError(f"query: unknown parameter {unknown[0][:40]!r}; known are: {told}")
+
+
+def _refuse_other_types(request: Request) -> None:
+    """A body of another type is not read at all."""
+    if request.method != "POST":
+        return
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise HTTPException(415, "the body must be JSON: Content-Type: application/json")
 
 
 def _count(request: Request, who: str) -> tuple[tuple[bytes, bytes], ...]:

@@ -22,7 +22,7 @@ MOST_BYTES: Final = 64 * 1024
 
 _log: Final = logging.getLogger("betting_ai.api")
 
-_NAME: Final = re.compile(rb"[A-Za-z0-9-]{8,64}")
+_NAME: Final = re.compile(rb"[A-Za-z0-9-]{1,64}")
 _OPEN: Final = "/health"
 
 _HEADERS: Final = (
@@ -41,7 +41,7 @@ _STRICT: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDo
 class Edge:
     """Wraps an application: request ids, hosts, addresses, body size and headers.
 
-    A request keeps the id that it comes with (``X-Request-Id``, 8 to 64 letters, digits and
+    A request keeps the id that it comes with (``X-Request-Id``, 1 to 64 letters, digits and
     dashes) or is given one.
 
     Args:
@@ -100,7 +100,12 @@ class Edge:
             return None
         host = headers.get(b"host", b"").decode("latin-1")
         if plain_authority(host) not in self._authorities:
-            return problem(421, "unknown_host", "this host name is not served here", instance=path)
+            return problem(
+                421,
+                "unknown_host",
+                "this host name is not served here; BETTING_AI_API_AUTHORITIES says which are",
+                instance=path,
+            )
         if self._networks and not self._known(scope.get("client")):
             return problem(403, "address_refused", "calls from there are refused", instance=path)
         length = headers.get(b"content-length", b"0")

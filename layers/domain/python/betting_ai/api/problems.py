@@ -83,6 +83,12 @@ _CODES: Final = {
     413: "too_large",
     415: "unsupported_media_type",
 }
+_DETAILS: Final = {
+    "Not Found": "there is nothing at this path; /docs shows what there is",
+    "Method Not Allowed": "this path does not take this method; Allow says which it takes",
+}
+"""What the framework says in two words."""
+
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
 
@@ -208,7 +214,7 @@ def answer_with_problems(app: FastAPI) -> None:
         return problem(
             error.status_code,
             code,
-            str(error.detail),
+            _DETAILS.get(str(error.detail), str(error.detail)),
             instance=request.url.path,
             headers=error.headers,
         )

@@ -20,7 +20,8 @@ T = TypeVar("T")
 
 EVENT: Final = "e0-2025-03-15-ipswich-nottm-forest"
 _LARGEST: Final = 2**63 - 1
-_WRITTEN: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_INSTANT: Final = re.compile(_DAY.pattern + r"[Tt ].*([Zz]|[+-][0-9]{2}:?[0-9]{2})")
 
 
 def _storable(moment: datetime) -> datetime:
@@ -36,10 +37,16 @@ def _day(day: date) -> date:
     return day
 
 
-def _written(value: object) -> object:
-    """A number of seconds is not how the specification writes an instant or a day."""
-    if not (isinstance(value, str) and _WRITTEN.match(value)):
-        raise ValueError("must be written as in RFC 3339, such as 2025-03-15T08:00:00Z")
+def _instant_text(value: object) -> object:
+    """A number of seconds is not how the specification writes an instant."""
+    if not (isinstance(value, str) and _INSTANT.fullmatch(value)):
+        raise ValueError("must be an instant with its time zone, such as 2025-03-15T08:00:00Z")
+    return value
+
+
+def _day_text(value: object) -> object:
+    if not (isinstance(value, str) and _DAY.fullmatch(value)):
+        raise ValueError("must be a day, such as 2025-03-15")
     return value
 
 
@@ -54,8 +61,8 @@ Slug = Annotated[
     ),
 ]
 Key = Annotated[int, Field(ge=1, le=_LARGEST)]
-Instant = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_storable)]
-Day = Annotated[date, BeforeValidator(_written), AfterValidator(_day)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_instant_text), AfterValidator(_storable)]
+Day = Annotated[date, BeforeValidator(_day_text), AfterValidator(_day)]
 OutcomeName = Literal["home", "draw", "away", "over", "under"]
 MarketName = Literal["match_result", "totals", "handicap"]
 Mode = Literal["live", "replay"]
@@ -397,7 +404,10 @@ class Summary(Answer):
     results: dict[str, int]
     staked: float
     profit: float
-    yield_: Annotated[Interval, Field(alias="yield")]
+    yield_: Annotated[
+        Interval,
+        Field(alias="yield", description="Profit of one unit on each pick, whatever its stake."),
+    ]
     mean_odds: float | None
 
 

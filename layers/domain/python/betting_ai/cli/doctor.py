@@ -214,7 +214,12 @@ def _print(report: Mapping[str, Any]) -> None:
 
 def _lines(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     settings = {name: value for name, value in report["settings"].items() if name != "database"}
-    none = {"real_venues": "none; paper alone"}
+    none = {
+        "real_venues": "none; paper alone",
+        "api_authorities": "the names of this machine",
+        "api_origins": "none",
+        "api_proxies": "none",
+    }
     lines = [
         (name.replace("_", " "), none.get(name, "all") if value == [] else _words(value))
         for name, value in settings.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import ssl
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -100,6 +101,8 @@ def _parse(parsed: URL) -> tuple[URL, dict[str, Any]]:
         parsed = parsed.set(host=host, port=port)
     if timeout := options.pop("connect_timeout", None):
         arguments["timeout"] = int(timeout)
+    if parsed.username is None:  # as libpq does
+        parsed = parsed.set(username=getpass.getuser())
     arguments["application_name"] = options.pop("application_name", "betting-ai")
     if options:
         raise InvalidInputError(f"Unknown option in the database address: {min(options)}")

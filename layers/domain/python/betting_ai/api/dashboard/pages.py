@@ -399,13 +399,15 @@ async def sign_in(request: Request) -> Response:
 _WRONG: Final = (
     "This key is not valid. It may be mistyped, revoked or too old; nothing tells which."
 )
+_LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _NO_READING: Final = "This key may not read. The dashboard needs one with the scope read."
 
 
 def _login_page(request: Request, status: int, wrong: str | None, there: str) -> Response:
     dashboard: _Dashboard = request.app.state.dashboard
     kept = there if _NEXT.fullmatch(there) else ""
-    body = dashboard.page(request, "login.html", wrong=wrong, there=kept)
+    plain = request.url.scheme == "http" and request.url.hostname not in _LOCAL
+    body = dashboard.page(request, "login.html", wrong=wrong, there=kept, plain=plain)
     return HTMLResponse(body, status, _headers() | {"Cache-Control": "no-store"})
 
 

@@ -82,7 +82,8 @@ async def top3(
 async def _newest(reading: Reading, profile: str | None, known: str | None) -> Response:
     slate = await reading.told_slate(profile)
     if slate is None:
-        raise NotFoundError("no slate was published yet; `betting-ai top3-bets` makes one")
+        which = "" if profile is None else f" of the profile {profile}"
+        raise NotFoundError(f"no slate{which} was published yet; `betting-ai top3-bets` makes one")
     return published(slate, known)
 
 
@@ -283,8 +284,9 @@ def bets(call: BetCall, app: AppOf, request: Request) -> Response:
     """Signed, and done once for each `Idempotency-Key`; protections stand before every bet."""
     body = parsed(schemas.BetRequest, call.body)
 
-    def place(reference: UUID) -> Response:
-        command = PlaceBetCommand(body.recommendation_id, body.stake, reference)
+    def place(_: UUID) -> Response:
+        # Without a reference of its own: whoever asks, from here or elsewhere, a pick is one bet.
+        command = PlaceBetCommand(body.recommendation_id, body.stake)
         return answer(bet_line(_venue(app, request, body.venue)(command)), 201)
 
     return once(
