@@ -44,7 +44,9 @@ def bootstrap(values: Floats, cluster: Ints) -> list[float]:
     sums, counts = np.bincount(index, values), np.bincount(index)
     random = np.random.default_rng(1)
     drawn = random.integers(0, len(sums), (BOOTSTRAPS, len(sums)))
-    means = sums.take(drawn).sum(axis=1) / counts.take(drawn).sum(axis=1)
+    many = counts.min() != counts.max()  # else every draw has as many
+    number = counts.take(drawn).sum(axis=1) if many else counts[0] * len(counts)
+    means = sums.take(drawn).sum(axis=1) / number
     low, high = np.quantile(means, (0.025, 0.975))
     return [float(low), float(high)]
 

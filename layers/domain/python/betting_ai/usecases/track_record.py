@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any, Final, TypeVar
 
@@ -69,7 +69,8 @@ class TrackRecord:
         settled = [pick for pick in standing if pick.status != "pending"]
         confidence, beat = _confidence(settled)
         gap, bins = reliability(confidence, beat)
-        everything = summary(settled)
+        columns = _Columns.of(settled)
+        everything = columns.summary()
         days = sorted({uk_day(pick.as_of) for pick in standing})
         return {
             "first_day": days[0].isoformat() if days else None,
@@ -82,8 +83,8 @@ class TrackRecord:
             "confidence": {"gap": gap, "bins": bins},
             "by": {
                 name: {
-                    value: summary(its) if len(its) < len(settled) else everything
-                    for value, its in sorted(_grouped(settled, key).items())
+                    value: columns.where(rows).summary() if len(rows) < len(settled) else everything
+                    for value, rows in _rows(settled, key)
                 }
                 for name, key in _GROUPS.items()
             },
@@ -91,13 +92,14 @@ class TrackRecord:
         }
 
 
-def _grouped(
-    picks: Sequence[RecordedPick], key: Callable[[RecordedPick], Key]
-) -> dict[Key, list[RecordedPick]]:
-    found: dict[Key, list[RecordedPick]] = defaultdict(list)
-    for pick in picks:
-        found[key(pick)].append(pick)
-    return found
+def _rows(
+    settled: Sequence[RecordedPick], key: Callable[[RecordedPick], Key]
+) -> list[tuple[Key, Ints]]:
+    """The rows of each group, by its key."""
+    found: dict[Key, list[int]] = defaultdict(list)
+    for row, pick in enumerate(settled):
+        found[key(pick)].append(row)
+    return [(value, np.array(rows, np.int64)) for value, rows in sorted(found.items())]
 
 
 def summary(settled: Sequence[RecordedPick]) -> dict[str, Any]:
@@ -109,26 +111,71 @@ def summary(settled: Sequence[RecordedPick]) -> dict[str, Any]:
         ``profit``: money at the recommended stakes. ``yield``: profit per unit, one unit on each,
         with a bootstrap interval that draws whole days.
     """
-    closed = [pick for pick in settled if pick.clv is not None]
-    values = np.array([pick.clv for pick in closed], dtype=np.float64)
-    closed_on = _days(closed)
-    clv = mean_and_error(values, closed_on)
-    days, counts = _days(settled), Counter(pick.status for pick in settled)
-    unit = np.array([_return(pick) for pick in settled])
-    staked = sum(pick.stake for pick in settled)
-    profit = sum(pick.profit or 0 for pick in settled)
-    return {
-        "picks": len(settled),
-        "clv": clv | {"interval": [clv["mean"] - _Z95 * clv["se"], clv["mean"] + _Z95 * clv["se"]]},
-        "beat_close": mean_and_error((values > 0).astype(np.float64), closed_on),
-        "without_close": len(settled) - len(closed),
-        "claimed_ev": _mean([pick.ev for pick in settled]),
-        "results": {str(result): counts[result] for result in Settled},
-        "staked": float(staked),
-        "profit": float(profit),
-        "yield": mean_and_error(unit, days) | {"interval": bootstrap(unit, days)},
-        "mean_odds": _mean([float(pick.price) for pick in settled]),
-    }
+    return _Columns.of(settled).summary()
+
+
+@dataclass(frozen=True, eq=False)
+class _Columns:
+    """What is summed of ``n`` settled picks, worked out once for all groups that they are in.
+
+    Attributes:
+        day: (n,) UK date of the slate.
+        clv: (n,) NaN without a close.
+        ev: (n,) as claimed.
+        price: (n,) taken.
+        unit: (n,) profit of one unit staked.
+        stake: (n,) money, in cents.
+        profit: (n,) the same.
+        status: (n,) as stored.
+    """
+
+    day: Ints
+    clv: Floats
+    ev: Floats
+    price: Floats
+    unit: Floats
+    stake: Ints
+    profit: Ints
+    status: np.ndarray
+
+    @classmethod
+    def of(cls, settled: Sequence[RecordedPick]) -> _Columns:
+        """Of picks."""
+        clv = [np.nan if pick.clv is None else pick.clv for pick in settled]
+        return cls(
+            day=np.array([uk_day(pick.as_of).toordinal() for pick in settled], np.int64),
+            clv=np.array(clv, np.float64),
+            ev=np.array([pick.ev for pick in settled], np.float64),
+            price=np.array([float(pick.price) for pick in settled], np.float64),
+            unit=np.array([_return(pick) for pick in settled], np.float64),
+            stake=np.array([int(pick.stake * 100) for pick in settled], np.int64),
+            profit=np.array([int((pick.profit or 0) * 100) for pick in settled], np.int64),
+            status=np.array([pick.status for pick in settled], np.str_),
+        )
+
+    def where(self, rows: Ints) -> _Columns:
+        """Some of them."""
+        return _Columns(*(getattr(self, one.name)[rows] for one in fields(self)))
+
+    def summary(self) -> dict[str, Any]:
+        """See `summary`."""
+        closed = ~np.isnan(self.clv)
+        values, closed_on = self.clv[closed], self.day[closed]
+        clv = mean_and_error(values, closed_on)
+        around = [clv["mean"] - _Z95 * clv["se"], clv["mean"] + _Z95 * clv["se"]]
+        return {
+            "picks": len(self.day),
+            "clv": clv | {"interval": around},
+            "beat_close": mean_and_error((values > 0).astype(np.float64), closed_on),
+            "without_close": int(np.count_nonzero(~closed)),
+            "claimed_ev": _mean(self.ev),
+            "results": {str(one): int(np.count_nonzero(self.status == one)) for one in Settled},
+            "staked": int(self.stake.sum()) / 100,
+            "profit": int(self.profit.sum()) / 100,
+            "yield": mean_and_error(self.unit, self.day)
+            | {"interval": bootstrap(self.unit, self.day)},
+            "mean_odds": _mean(self.price),
+        }
 
 
 def _return(pick: RecordedPick) -> float:
@@ -156,7 +203,8 @@ def _series(settled: Sequence[RecordedPick]) -> list[dict[str, Any]]:
     """Day by day: picks, closing-line value, profit, and both summed so far."""
     clv = profit = 0.0
     lines = []
-    for day, its in sorted(_grouped(settled, lambda pick: uk_day(pick.as_of)).items()):
+    for day, rows in _rows(settled, lambda pick: uk_day(pick.as_of)):
+        its = [settled[row] for row in rows]
         clv += sum(pick.clv or 0.0 for pick in its)
         profit += float(sum(pick.profit or 0 for pick in its))
         lines.append(
@@ -171,9 +219,5 @@ def _series(settled: Sequence[RecordedPick]) -> list[dict[str, Any]]:
     return lines
 
 
-def _days(picks: Sequence[RecordedPick]) -> Ints:
-    return np.array([uk_day(pick.as_of).toordinal() for pick in picks], dtype=np.int64)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values)) if values else float("nan")
+def _mean(values: Sequence[float] | Floats) -> float:
+    return float(np.mean(values)) if len(values) else float("nan")
