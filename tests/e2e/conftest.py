@@ -41,9 +41,9 @@ FLAGS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The machine's Chromium."""
+    """The machine's Chromium while these tests run; its loop would be in the way of others."""
     path = next((found for name in NAMES if (found := shutil.which(name))), None)
     if path is None:
         told = "there is no Chromium on PATH; the dashboard's tests need one"
