@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import shutil
@@ -19,6 +20,16 @@ from betting_ai.adapters.sql.database import prepare
 from betting_ai.adapters.sql.engine import connect, driver_arguments
 
 _numbers = itertools.count()
+
+
+@pytest.fixture
+def event_loop() -> Iterator[None]:
+    """A loop for what runs one by itself and never closes it, as Mangum does."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()
 
 
 @pytest.fixture

@@ -27,6 +27,8 @@ from integration.record_world import MORNING, SLUGS, World, pick, slate, world
 
 __all__ = ["world"]  # a fixture
 
+pytestmark = pytest.mark.usefixtures("event_loop")
+
 HOST = "abc123.execute-api.eu-west-1.amazonaws.com"
 
 

@@ -387,6 +387,7 @@ def test_under_a_stage_the_path_is_signed_without_it(site: Site, stage: str) -> 
     assert told.json()[0] == "POST /bet"
 
 
+@pytest.mark.usefixtures("event_loop")
 @pytest.mark.parametrize("encoded", [False, True])
 def test_so_it_is_behind_a_gateway_of_aws(site: Site, encoded: bool) -> None:
     content = "\u00fc".encode()
