@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -325,3 +326,48 @@ def test_nothing_slow_is_loaded_to_log() -> None:
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
     assert observability.HIDDEN == HIDDEN
+
+
+def test_requests_of_one_turn_are_written_together_and_in_order(log: Log) -> None:
+    class Counted(io.StringIO):
+        writes = 0
+
+        def write(self, text: str) -> int:
+            self.writes += 1
+            return super().write(text)
+
+    log.stream = stream = Counted()
+    configure("INFO", stream=stream)
+
+    def request(number: int) -> None:
+        access("GET", "/x", 200, 0.001, request=str(number))
+
+    async def turns() -> None:
+        for number in range(50):
+            request(number)
+        assert stream.writes == 0
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert stream.writes == 1
+        request(50)
+        logging.getLogger("betting_ai.test").warning("told at once", extra={"request_id": "51"})
+        assert [line["request_id"] for line in log.lines[-2:]] == ["50", "51"]
+        request(52)
+        asyncio.get_running_loop().stop()
+        await asyncio.Event().wait()
+
+    loop = asyncio.new_event_loop()
+    with pytest.raises(RuntimeError, match="stopped"):
+        loop.run_until_complete(turns())
+    assert log.lines[-1]["request_id"] == "51"  # its loop has no more turns
+
+    async def turn() -> None:
+        request(53)
+
+    asyncio.run(turn())
+    request(54)  # outside of any loop
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    assert [line["request_id"] for line in log.lines] == [str(number) for number in range(55)]

@@ -7,6 +7,7 @@ however it got there.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib.metadata
 import json
@@ -30,6 +31,7 @@ request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 HIDDEN: Final = "[hidden]"
 
 _ACCESS: Final = "betting_ai.access"
+_access: Final = logging.getLogger(_ACCESS)
 _SHORTEST: Final = 6  # a shorter known secret would hide half the log
 _SHORT: Final = 80  # as most texts are, which come again and again
 _DEEPEST: Final = 8
@@ -218,6 +220,50 @@ def _second(whole: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
 
 
+class _Lines(logging.StreamHandler[TextIO]):
+    """Writes lines in their order; those of requests together, once a turn of the event loop.
+
+    A busy server answers many requests in one turn, and a write is what costs most of a line.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._waiting: list[str] = []
+        self._turn: asyncio.AbstractEventLoop | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take one line."""
+        loop = _running_loop() if isinstance(record.msg, _Whole) else None
+        if loop is None:
+            self._write()
+            super().emit(record)
+            return
+        self._waiting.append(record.msg)
+        if self._turn is not loop:  # one that ended meanwhile calls nobody any more
+            self._turn = loop
+            loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Write what waits."""
+        with self.lock or contextlib.nullcontext():
+            self._turn = None
+            self._write()
+            super().flush()
+
+    def _write(self) -> None:
+        if self._waiting:
+            lines, self._waiting = self._waiting, []
+            with contextlib.suppress(OSError, ValueError):  # as everywhere in a log
+                self.stream.write("\n".join([*lines, ""]))
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
 def configure(level: str, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:
     """Let every logger of the process write lines of JSON, and nothing else.
 
@@ -226,7 +272,7 @@ def configure(level: str, secrets: Iterable[str] = (), stream: TextIO | None = N
         secrets: of the configuration, see `Redactor`.
         stream: stderr by default.
     """
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = _Lines(stream or sys.stderr)
     handler.setFormatter(JsonLines(Redactor(secrets)))
     logging.basicConfig(handlers=[handler], level=level, force=True)
     logging.captureWarnings(True)
@@ -257,8 +303,7 @@ def access(
         key_id: of the application key; None without one.
         request: its id; letters, digits and dashes.
     """
-    logger = logging.getLogger(_ACCESS)
-    if not logger.isEnabledFor(logging.INFO):
+    if not _access.isEnabledFor(logging.INFO):
         return
     now = time.time()
     told = (
@@ -266,7 +311,7 @@ def access(
         f'"duration_ms":{seconds * 1000:.2f},"key_id":{_ENCODE(key_id)},'
         f'"request_id":{_ENCODE(request)}}}'
     )
-    logger.handle(logging.LogRecord(_ACCESS, logging.INFO, "", 0, _Whole(told), None, None))
+    _access.handle(logging.LogRecord(_ACCESS, logging.INFO, "", 0, _Whole(told), None, None))
 
 
 class _Whole(str):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-import secrets
 from collections.abc import Collection, MutableMapping
 from ipaddress import IPv4Network, IPv6Network, ip_address
+from random import getrandbits
 from typing import Any, Final
 
 from fastapi import HTTPException
@@ -67,7 +67,7 @@ class Edge:
             return
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"")
-        name = given.decode() if _NAME.fullmatch(given) else secrets.token_hex(8)
+        name = given.decode() if _NAME.fullmatch(given) else f"{getrandbits(64):016x}"
         token = request_id.set(name)
         state: MutableMapping[str, Any] = scope.setdefault("state", {})
         started = False

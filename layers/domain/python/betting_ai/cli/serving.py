@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -176,6 +177,7 @@ class _Server(uvicorn.Server):
         """Begin to answer."""
         await super().startup(sockets)
         if self.started:
+            _settle()
             self._ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -195,6 +197,13 @@ class _Server(uvicorn.Server):
         if self._closing_at is not None and time.monotonic() >= self._closing_at:
             self.should_exit = True
         return await super().on_tick(counter)
+
+
+def _settle() -> None:
+    """What is loaded by now stays: looking through it again and again takes a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def _cut_off(stack: ExitStack) -> None:
