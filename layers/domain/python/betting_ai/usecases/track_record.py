@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
 
@@ -17,19 +17,17 @@ from betting_ai.ports.record import RecordedPick
 from betting_ai.ports.unit_of_work import UnitOfWorkFactory
 from betting_ai.usecases.settle_picks import uk_day
 
-Key = TypeVar("Key", str, date)
-
 FEW: Final = 30
 """Below so many picks with a close, a mean says little; it is shown with this warning."""
 
 _Z95: Final = 1.959963984540054
-_GROUPS: Final[dict[str, Callable[[RecordedPick], str]]] = {
-    "month": lambda pick: uk_day(pick.as_of).isoformat()[:7],
-    "profile": lambda pick: pick.profile,
-    "league": lambda pick: pick.league,
-    "market": lambda pick: pick.market.name.lower(),
-    "bookmaker": lambda pick: pick.bookmaker,
-    "model": lambda pick: pick.model_version,
+_GROUPS: Final[dict[str, Callable[[RecordedPick, date], str]]] = {
+    "month": lambda _, day: f"{day:%Y-%m}",
+    "profile": lambda pick, _: pick.profile,
+    "league": lambda pick, _: pick.league,
+    "market": lambda pick, _: pick.market.name.lower(),
+    "bookmaker": lambda pick, _: pick.bookmaker,
+    "model": lambda pick, _: pick.model_version,
 }
 
 
@@ -71,10 +69,11 @@ class TrackRecord:
         gap, bins = reliability(confidence, beat)
         columns = _Columns.of(settled)
         everything = columns.summary()
-        days = sorted({uk_day(pick.as_of) for pick in standing})
+        days = [uk_day(pick.as_of) for pick in standing]
+        settled_on = [date.fromordinal(day) for day in columns.day]
         return {
-            "first_day": days[0].isoformat() if days else None,
-            "last_day": days[-1].isoformat() if days else None,
+            "first_day": min(days).isoformat() if days else None,
+            "last_day": max(days).isoformat() if days else None,
             "picks": len(standing),
             "pending": len(standing) - len(settled),
             "replaced": len(picks) - len(standing),
@@ -84,21 +83,19 @@ class TrackRecord:
             "by": {
                 name: {
                     value: columns.where(rows).summary() if len(rows) < len(settled) else everything
-                    for value, rows in _rows(settled, key)
+                    for value, rows in _rows(map(key, settled, settled_on))
                 }
                 for name, key in _GROUPS.items()
             },
-            "series": _series(settled),
+            "series": columns.series(),
         }
 
 
-def _rows(
-    settled: Sequence[RecordedPick], key: Callable[[RecordedPick], Key]
-) -> list[tuple[Key, Ints]]:
+def _rows(keys: Iterable[str]) -> list[tuple[str, Ints]]:
     """The rows of each group, by its key."""
-    found: dict[Key, list[int]] = defaultdict(list)
-    for row, pick in enumerate(settled):
-        found[key(pick)].append(row)
+    found: dict[str, list[int]] = defaultdict(list)
+    for row, key in enumerate(keys):
+        found[key].append(row)
     return [(value, np.array(rows, np.int64)) for value, rows in sorted(found.items())]
 
 
@@ -177,6 +174,29 @@ class _Columns:
             "mean_odds": _mean(self.price),
         }
 
+    def series(self) -> list[dict[str, Any]]:
+        """Day by day: picks, closing-line value, profit, and both summed so far."""
+        days, index, picks = np.unique(self.day, return_inverse=True, return_counts=True)
+        closed = ~np.isnan(self.clv)
+        clv = np.bincount(index, np.where(closed, self.clv, 0.0), len(days))
+        closes = np.bincount(index, closed, len(days))
+        profit = np.bincount(index, self.profit, len(days))  # whole cents: exact
+        with np.errstate(invalid="ignore"):
+            means = clv / closes
+        columns = (days, picks, means, clv.cumsum(), profit.cumsum() / 100)
+        return [
+            {
+                "day": date.fromordinal(day).isoformat(),
+                "picks": its,
+                "clv": mean,
+                "clv_so_far": clv_so_far,
+                "profit_so_far": profit_so_far,
+            }
+            for day, its, mean, clv_so_far, profit_so_far in zip(
+                *(column.tolist() for column in columns), strict=True
+            )
+        ]
+
 
 def _return(pick: RecordedPick) -> float:
     """Profit of one unit staked."""
@@ -197,26 +217,6 @@ def _confidence(settled: Sequence[RecordedPick]) -> tuple[Floats, np.ndarray]:
     closed = [pick for pick in settled if pick.clv is not None]
     stated = np.array([pick.confidence for pick in closed], dtype=np.float64)
     return stated, np.array([(pick.clv or 0.0) > 0 for pick in closed], dtype=np.bool_)
-
-
-def _series(settled: Sequence[RecordedPick]) -> list[dict[str, Any]]:
-    """Day by day: picks, closing-line value, profit, and both summed so far."""
-    clv = profit = 0.0
-    lines = []
-    for day, rows in _rows(settled, lambda pick: uk_day(pick.as_of)):
-        its = [settled[row] for row in rows]
-        clv += sum(pick.clv or 0.0 for pick in its)
-        profit += float(sum(pick.profit or 0 for pick in its))
-        lines.append(
-            {
-                "day": day.isoformat(),
-                "picks": len(its),
-                "clv": _mean([pick.clv for pick in its if pick.clv is not None]),
-                "clv_so_far": clv,
-                "profit_so_far": profit,
-            }
-        )
-    return lines
 
 
 def _mean(values: Sequence[float] | Floats) -> float:
