@@ -14,11 +14,13 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 CLI = ["--extra", "inference", "--extra", "cli"]
 SERVER = [*CLI, "--extra", "api", "--extra", "server"]
+AWS = ["--extra", "aws"]
 SETS: dict[str, list[str]] = {
     "runtime": ["pyproject.toml"],
     "inference": ["pyproject.toml", "--extra", "inference"],
     "selfhost": ["pyproject.toml", *SERVER, "--group", "build"],
-    "local": ["pyproject.toml", *SERVER, "--extra", "local", "--group", "build"],
+    # Whoever operates an environment of AWS from here needs its client.
+    "local": ["pyproject.toml", *SERVER, *AWS, "--extra", "local", "--group", "build"],
     "train": ["pyproject.toml", *CLI, "--extra", "local", "--extra", "train"],
     # penaltyblog asks for "socks", which it never imports: a source archive whose code would run.
     "peers": [
@@ -28,7 +30,7 @@ SETS: dict[str, list[str]] = {
     "infra": ["pyproject.toml", "--extra", "infra"],
     "dev": [
         "pyproject.toml",
-        *(*SERVER, "--extra", "local", "--extra", "train", "--extra", "infra"),
+        *(*SERVER, *AWS, "--extra", "local", "--extra", "train", "--extra", "infra"),
         *("--group", "build", "--group", "dev"),
     ],
 }

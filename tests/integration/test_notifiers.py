@@ -12,6 +12,7 @@ import sys
 import threading
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from betting_ai.adapters.local.notifiers import (
     is_loopback,
 )
 from betting_ai.adapters.local.object_store import LocalObjectStore
-from betting_ai.adapters.local.sent_alerts import NotedAlerts
+from betting_ai.adapters.local.once import NotedOnce
 from betting_ai.clock import FixedClock
 from betting_ai.errors import NotifyError
 from betting_ai.ports.notifier import Message
@@ -276,9 +277,8 @@ def test_a_full_disk_is_one_clear_line() -> None:
         FileNotifier(Path("/dev/full"), CLOCK).send(MESSAGE)
 
 
-def test_marks_stay(tmp_path: Path) -> None:
-    NotedAlerts(LocalObjectStore(tmp_path)).mark("5f" * 32)
-    again = NotedAlerts(LocalObjectStore(tmp_path))
-    again.mark("5f" * 32)
-    assert again.has("5f" * 32)
-    assert not again.has("60" * 32)
+def test_what_was_done_stays_done(tmp_path: Path) -> None:
+    done: list[str] = []
+    for name in ("5f", "5f", "60"):
+        NotedOnce(LocalObjectStore(tmp_path), "alert")(name, partial(done.append, name))
+    assert done == ["5f", "60"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from alert_examples import FOREST_PICK, FREQUENCY, STANDING, slate_of
+from betting_ai.adapters.local.once import NotedOnce
 from betting_ai.errors import InvalidInputError, NotifyError
 from betting_ai.ports.notifier import Message
 from betting_ai.usecases.alert_text import alert
@@ -32,26 +33,30 @@ class Outbox:
         self.sent.append(message)
 
 
-@dataclass
-class Marks:
-    """Marks that may crash before they are made."""
+class Notes:
+    """Notes that may crash before they are made."""
 
-    crashes: int = 0
-    made: set[str] = field(default_factory=set)
+    def __init__(self, crashes: int = 0) -> None:
+        self.crashes = crashes
+        self.made: dict[str, bytes] = {}
 
-    def has(self, dedupe_id: str) -> bool:
-        return dedupe_id in self.made
+    def read(self, name: str) -> bytes | None:
+        return self.made.get(name)
 
-    def mark(self, dedupe_id: str) -> None:
+    def write(self, name: str, content: bytes) -> None:
         if self.crashes:
             self.crashes -= 1
             raise OSError("crashed")
-        self.made.add(dedupe_id)
+        self.made[name] = content
+
+
+def once(notes: Notes | None = None) -> NotedOnce:
+    return NotedOnce(notes or Notes(), "alert")
 
 
 def test_a_slate_is_sent_once_however_often_it_is_asked_for() -> None:
     outbox = Outbox()
-    send = SendAlerts(outbox, Marks())
+    send = SendAlerts(outbox, once())
     assert send(COMMAND) == Alerted(MESSAGE, repeated=False)
     assert send(COMMAND) == Alerted(MESSAGE, repeated=True)
     assert outbox.sent == [MESSAGE]
@@ -59,7 +64,7 @@ def test_a_slate_is_sent_once_however_often_it_is_asked_for() -> None:
 
 def test_another_slate_is_another_message() -> None:
     outbox = Outbox()
-    send = SendAlerts(outbox, Marks())
+    send = SendAlerts(outbox, once())
     send(COMMAND)
     send(SendAlertsCommand("60", SLATE))
     assert [message.dedupe_id for message in outbox.sent] == ["5f", "60"]
@@ -67,7 +72,7 @@ def test_another_slate_is_another_message() -> None:
 
 def test_what_was_not_sent_is_sent_the_next_time() -> None:
     outbox = Outbox(failures=1)
-    send = SendAlerts(outbox, Marks())
+    send = SendAlerts(outbox, once())
     with pytest.raises(NotifyError):
         send(COMMAND)
     assert not send(COMMAND).repeated
@@ -75,8 +80,8 @@ def test_what_was_not_sent_is_sent_the_next_time() -> None:
 
 
 def test_a_crash_between_sending_and_marking_repeats_one_message_and_loses_none() -> None:
-    outbox, marks = Outbox(), Marks(crashes=1)
-    send = SendAlerts(outbox, marks)
+    outbox = Outbox()
+    send = SendAlerts(outbox, once(Notes(crashes=1)))
     with pytest.raises(OSError, match="crashed"):
         send(COMMAND)
     send(COMMAND)
@@ -85,7 +90,7 @@ def test_a_crash_between_sending_and_marking_repeats_one_message_and_loses_none(
 
 
 def test_what_is_no_slate_is_neither_sent_nor_marked() -> None:
-    outbox, marks = Outbox(), Marks()
+    outbox, notes = Outbox(), Notes()
     with pytest.raises(InvalidInputError):
-        SendAlerts(outbox, marks)(SendAlertsCommand("5f", {}))
-    assert (outbox.sent, marks.made) == ([], set())
+        SendAlerts(outbox, once(notes))(SendAlertsCommand("5f", {}))
+    assert (outbox.sent, notes.made) == ([], {})

@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from sqlalchemy.engine import Engine
+from pydantic import SecretStr
+from sqlalchemy.engine import URL, Engine
 
 from betting_ai.adapters.feeds.by_source import NormaliserBySource
 from betting_ai.adapters.feeds.cloudbet.normaliser import CloudbetNormaliser
@@ -28,9 +29,9 @@ from betting_ai.adapters.feeds.resolver import TeamResolver, seed_aliases
 from betting_ai.adapters.feeds.sample import SampleFeed
 from betting_ai.adapters.local.model_store import FolderModelStore
 from betting_ai.adapters.local.object_store import LocalObjectStore
+from betting_ai.adapters.local.once import NotedOnce
 from betting_ai.adapters.local.postgres import EmbeddedPostgres
 from betting_ai.adapters.local.secrets import LocalSecrets
-from betting_ai.adapters.local.sent_alerts import NotedAlerts
 from betting_ai.adapters.sql.database import open_database, reach_database
 from betting_ai.adapters.sql.figures import Figures, read_figures
 from betting_ai.adapters.sql.health import DatabaseHealth, examine
@@ -40,10 +41,14 @@ from betting_ai.domain.leagues import LEAGUES
 from betting_ai.domain.sports import FOOTBALL, sport_of
 from betting_ai.errors import InvalidInputError, ModelMissingError, VenueOffError
 from betting_ai.models.frequency import BACKTEST, Frequency
-from betting_ai.models.registry import KeepingRegistry, Registry
+from betting_ai.models.registry import KeepingRegistry, LastGoodRegistry, Registry
 from betting_ai.ports.bets import PAPER, REAL
 from betting_ai.ports.feeds import Feed
+from betting_ai.ports.inbox import Inbox
+from betting_ai.ports.model_store import ModelStore
 from betting_ai.ports.notifier import Notifier
+from betting_ai.ports.object_store import NoteStore, RawStore
+from betting_ai.ports.once import Once
 from betting_ai.ports.secrets import ROOT_SECRET, Secrets
 from betting_ai.ports.unit_of_work import UnitOfWorkFactory
 from betting_ai.ports.venue import Venue
@@ -60,11 +65,15 @@ from betting_ai.usecases.manage_keys import (
 from betting_ai.usecases.place_bet import PlaceBet, ReconcileBets
 from betting_ai.usecases.predict_event import PredictEvent
 from betting_ai.usecases.prepare_data import PrepareData
+from betting_ai.usecases.publish_slate import PublishSlate
 from betting_ai.usecases.select_top3 import SelectTop3
 from betting_ai.usecases.send_alerts import SendAlerts
 from betting_ai.usecases.settle_picks import SettlePicks
 from betting_ai.usecases.track_record import TrackRecord
 from betting_ai.usecases.verify_record import VerifyRecord
+
+if TYPE_CHECKING:
+    from betting_ai.adapters.aws.object_store import S3Objects
 
 Setting = TypeVar("Setting")
 
@@ -91,7 +100,16 @@ class App:
     @cached_property
     def registry(self) -> Registry:
         """The models."""
-        return KeepingRegistry(FolderModelStore(self.settings.models))
+        if self.settings.models_bucket is None:
+            return KeepingRegistry(FolderModelStore(self.settings.models))
+        return LastGoodRegistry(self._managed_models)
+
+    @cached_property
+    def _managed_models(self) -> ModelStore:
+        from betting_ai.adapters.aws.model_store import S3ModelStore  # noqa: PLC0415 - AWS alone
+
+        bucket = _needed(self.settings.models_bucket, "models_bucket")
+        return S3ModelStore(bucket, self.settings.home / "models")
 
     @property
     def units(self) -> UnitOfWorkFactory:
@@ -105,22 +123,100 @@ class App:
 
     @cached_property
     def _opened(self) -> Engine:
-        opened = open_database(self._url, self.settings.home, pool=self.pool)
+        opened = open_database(
+            self._url,
+            self.settings.home,
+            pool=self.pool,
+            password=self._password,
+            migrates=self.settings.database_migrates,
+        )
         return self._stack.enter_context(opened)
 
     @property
     def _url(self) -> str | None:
-        secret = self.settings.database_url
-        return secret.get_secret_value() if secret else None
+        given, managed = self.settings.database_url, self.settings.database_secret
+        url = given.get_secret_value() if given else None
+        if url is None or managed is None:
+            return url
+        from betting_ai.adapters.aws.database import with_login  # noqa: PLC0415 - AWS alone
+        from betting_ai.adapters.aws.secrets import ManagedSecrets  # noqa: PLC0415
 
-    @cached_property
-    def raw(self) -> LocalObjectStore:
-        """Raw payloads and notes."""
-        return LocalObjectStore(self.settings.home / "objects")
+        return with_login(url, ManagedSecrets(managed))
 
     @property
+    def _password(self) -> Callable[[URL], str] | None:
+        if self.settings.database_auth == "password":
+            return None
+        from betting_ai.adapters.aws.database import token  # noqa: PLC0415 - AWS alone
+
+        return token
+
+    @cached_property
+    def raw(self) -> RawStore:
+        """Raw payloads."""
+        if self.settings.objects_bucket is None:
+            return self._folder
+        from betting_ai.adapters.aws.object_store import S3RawStore  # noqa: PLC0415 - AWS alone
+
+        return S3RawStore(self.objects)
+
+    @cached_property
+    def objects(self) -> S3Objects:
+        """The bucket of payloads, announcements and exports.
+
+        Raises:
+            InvalidInputError: no bucket is set.
+        """
+        from betting_ai.adapters.aws.object_store import S3Objects  # noqa: PLC0415 - AWS alone
+
+        return S3Objects(_needed(self.settings.objects_bucket, "objects_bucket"))
+
+    @property
+    def inbox(self) -> Inbox:
+        """Where payloads are announced to who ingests them.
+
+        Raises:
+            InvalidInputError: no bucket is set: who fetches them here ingests them as well.
+        """
+        from betting_ai.adapters.aws.inbox import S3Inbox  # noqa: PLC0415 - AWS alone
+        from betting_ai.adapters.aws.object_store import S3RawStore  # noqa: PLC0415
+
+        return S3Inbox(S3RawStore(self.objects))
+
+    @cached_property
+    def notes(self) -> NoteStore:
+        """What feeds remember, and what was done."""
+        if self.settings.notes_table is None:
+            return self._folder
+        from betting_ai.adapters.aws.notes import DynamoNotes  # noqa: PLC0415 - AWS alone
+
+        return DynamoNotes(self.settings.notes_table)
+
+    @cached_property
+    def _folder(self) -> LocalObjectStore:
+        return LocalObjectStore(self.settings.home / "objects")
+
+    @cached_property
+    def once(self) -> Once:
+        """Which alerts went out."""
+        if self.settings.once_table is None:
+            return NotedOnce(self.notes, "alert")
+        from betting_ai.adapters.aws.once import DynamoOnce  # noqa: PLC0415 - AWS alone
+
+        return DynamoOnce(self.settings.once_table, "alert")
+
+    def within(self, context: object) -> None:
+        """Say when this run of a Lambda ends at the latest: what it does once may be tried then."""
+        if self.settings.once_table is not None:
+            self.once.within(context)  # type: ignore[attr-defined]
+
+    @cached_property
     def secrets(self) -> Secrets:
         """The secrets of this installation."""
+        if self.settings.secrets_id is not None:
+            from betting_ai.adapters.aws.secrets import ManagedSecrets  # noqa: PLC0415 - AWS alone
+
+            return ManagedSecrets(self.settings.secrets_id)
         given = {ROOT_SECRET: self.settings.root_secret}
         return LocalSecrets(self.settings.home / "secrets", given)
 
@@ -167,6 +263,11 @@ class App:
     def select_top3(self) -> SelectTop3:
         """Selects the day's bets."""
         return SelectTop3(self.units, self.registry)
+
+    @property
+    def publish_slate(self) -> PublishSlate:
+        """Publishes the slate of an instant, once."""
+        return PublishSlate(self.units, self.select_top3, self.track_record)
 
     @property
     def bankroll(self) -> Decimal:
@@ -220,7 +321,7 @@ class App:
         Raises:
             InvalidInputError: as `notifier`.
         """
-        return SendAlerts(self.notifier, NotedAlerts(self.raw))
+        return SendAlerts(self.notifier, self.once)
 
     @property
     def notifier(self) -> Notifier:
@@ -239,12 +340,16 @@ class App:
         match told.alerts:
             case "none":
                 raise InvalidInputError(
-                    "no alerts are set up; set BETTING_AI_ALERTS to console, file or smtp"
+                    "no alerts are set up; set BETTING_AI_ALERTS to console, file, smtp or sns"
                 )
             case "console":
                 return ConsoleNotifier(sys.stderr)
             case "file":
                 return FileNotifier(told.alerts_file or told.home / "alerts.mbox", self.clock)
+            case "sns":
+                from betting_ai.adapters.aws.notifier import SnsNotifier  # noqa: PLC0415 - AWS alone
+
+                return SnsNotifier(_needed(told.sns_topic, "sns_topic"))
         if not (told.smtp_host and told.smtp_from and told.smtp_to):
             raise InvalidInputError(
                 "alerts by e-mail need BETTING_AI_SMTP_HOST, BETTING_AI_SMTP_FROM and "
@@ -271,9 +376,10 @@ class App:
         Raises:
             ModelError: what is kept of it cannot be read.
         """
-        for root in (self.settings.home / "backtest", self.settings.models):
+        shipped = self.registry.store
+        for store in (FolderModelStore(self.settings.home / "backtest"), shipped):
             try:
-                return Frequency.from_json(FolderModelStore(root).read(BACKTEST))
+                return Frequency.from_json(store.read(BACKTEST))
             except ModelMissingError:
                 continue
         return None
@@ -345,7 +451,7 @@ class App:
         return SiteFeed(
             self.settings.site_url,
             raw=self.raw,
-            notes=self.raw,
+            notes=self.notes,
             clock=self.clock,
             limits=SiteLimits() if patient else SiteLimits(attempts=1, timeout=3.0),
             progress=progress,
@@ -410,8 +516,18 @@ class App:
     @property
     def live_feeds(self) -> tuple[str, ...]:
         """Names of the live feeds that there is a key for."""
-        keys = (self.settings.odds_api_key, self.settings.cloudbet_key)
-        return tuple(name for name, key in zip(_LIVE_FEEDS, keys, strict=True) if key)
+        return tuple(name for name in _LIVE_FEEDS if self._feed_key(name))
+
+    def _feed_key(self, feed: str) -> SecretStr | None:
+        """A live feed's key: as set, else as the managed secret of feeds has it at this moment."""
+        name = f"{feed}_key"
+        given: SecretStr | None = getattr(self.settings, name)
+        if given is not None or self.settings.feed_secrets_id is None:
+            return given
+        from betting_ai.adapters.aws.secrets import ManagedSecrets  # noqa: PLC0415 - AWS alone
+
+        held = ManagedSecrets(self.settings.feed_secrets_id).document().get(name)
+        return SecretStr(str(held)) if held else None
 
     def live_feed(
         self, name: str, progress: Callable[[int, int], None] | None = None, *, patient: bool = True
@@ -438,26 +554,27 @@ class App:
 
         settings = self.settings
         limits = ApiLimits() if patient else ApiLimits(attempts=1, timeout=10.0)
-        if name == "odds_api" and settings.odds_api_key:
+        key = self._feed_key(name) if name in _LIVE_FEEDS else None
+        if name == "odds_api" and key:
             setting = "BETTING_AI_ODDS_API_KEY"
             return OddsApiFeed(
-                ApiAddress("The Odds API", settings.odds_api_url, settings.odds_api_key, setting),
+                ApiAddress("The Odds API", settings.odds_api_url, key, setting),
                 plan=OddsApiPlan(
                     settings.odds_api_regions,
                     settings.odds_api_markets,
                     settings.odds_api_daily_budget,
                     settings.odds_api_monthly_budget,
                 ),
-                notes=self.raw,
+                notes=self.notes,
                 clock=self.clock,
                 limits=limits,
                 progress=progress,
             )
-        if name == "cloudbet" and settings.cloudbet_key:
+        if name == "cloudbet" and key:
             setting = "BETTING_AI_CLOUDBET_KEY"
             return CloudbetFeed(
-                ApiAddress("Cloudbet", settings.cloudbet_url, settings.cloudbet_key, setting),
-                notes=self.raw,
+                ApiAddress("Cloudbet", settings.cloudbet_url, key, setting),
+                notes=self.notes,
                 clock=self.clock,
                 limits=limits,
                 progress=progress,
@@ -468,7 +585,7 @@ class App:
 
     def feed_states(self) -> dict[str, FeedState]:
         """What is remembered of each live feed: its quota, and how often it failed of late."""
-        return {name: FeedMemory(name, self.raw, self.clock).state() for name in _LIVE_FEEDS}
+        return {name: FeedMemory(name, self.notes, self.clock).state() for name in _LIVE_FEEDS}
 
     def examine_database(self) -> tuple[str, DatabaseHealth | None]:
         """Where the database is, and how it is; None where there is none yet.

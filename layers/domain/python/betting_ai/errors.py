@@ -155,6 +155,12 @@ class StorageFullError(DomainError):
     code = "storage_full"
 
 
+class StorageUnavailableError(DomainError):
+    """Where objects or notes are kept cannot be reached, or refuses."""
+
+    code = "storage_unavailable"
+
+
 class NotifyError(DomainError):
     """A message could not be handed over, or not to everyone."""
 
@@ -273,6 +279,12 @@ class IdempotencyMismatchError(DomainError):
     """An idempotency key came again with another body."""
 
     code = "idempotency_mismatch"
+
+
+class AlreadyRunningError(DomainError):
+    """The same work is being done elsewhere at this moment."""
+
+    code = "already_running"
 
 
 class IdempotencyRunningError(DomainError):

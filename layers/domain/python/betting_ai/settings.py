@@ -132,7 +132,17 @@ class Settings(BaseSettings):
     Attributes:
         home: local data (embedded database, raw payloads).
         database_url: PostgreSQL to use instead of the embedded one.
+        database_auth: ``iam`` gives every connection a token of RDS in the place of a password.
+        database_migrates: bring the schema up to date when the database is opened; not where a
+            step of the deployment does so, and who connects may not.
+        database_secret: names the managed secret of a user and password for ``database_url``.
+        objects_bucket: S3 bucket of raw payloads and exports; a folder under ``home`` without.
+        notes_table: DynamoDB table of notes; a folder under ``home`` without.
+        once_table: DynamoDB table of what was done; notes without.
+        secrets_id: names the managed secret that holds ``root_secret``.
+        feed_secrets_id: names the managed secret that holds the keys of live feeds.
         models: folder of model artifacts.
+        models_bucket: S3 bucket of model artifacts, in the place of the folder.
         site_url: where the season files and fixtures are fetched from.
         odds_api_url: of The Odds API.
         odds_api_key: its key; without one it is not asked.
@@ -157,6 +167,7 @@ class Settings(BaseSettings):
         paper_stakes: least and most paper stake by book code; ``"*"`` is for all others.
         alerts: how people are told of a slate.
         alerts_file: mailbox file for ``file``; ``alerts.mbox`` under ``home`` by default.
+        sns_topic: ARN of the topic for ``sns``.
         smtp_host: mail server for ``smtp``.
         smtp_port: its port; TLS from the start on 465, STARTTLS elsewhere.
         smtp_user: to log in with; needs a password.
@@ -184,7 +195,16 @@ class Settings(BaseSettings):
         default=None,
         validation_alias=AliasChoices("database_url", "BETTING_AI_DATABASE_URL", "DATABASE_URL"),
     )
+    database_auth: Literal["password", "iam"] = "password"
+    database_migrates: bool = True
+    database_secret: str | None = None
+    objects_bucket: str | None = None
+    notes_table: str | None = None
+    once_table: str | None = None
+    secrets_id: str | None = None
+    feed_secrets_id: str | None = None
     models: Path = Field(default_factory=shipped_models)
+    models_bucket: str | None = None
     site_url: str = "https://www.football-data.co.uk"
     odds_api_url: str = "https://api.the-odds-api.com"
     odds_api_key: Key = None
@@ -209,8 +229,9 @@ class Settings(BaseSettings):
     paper_stakes: Annotated[dict[str, tuple[Decimal, Decimal]], AfterValidator(_stake_ranges)] = (
         Field(default_factory=lambda: {"*": (Decimal("0.10"), Decimal(500))})
     )
-    alerts: Literal["none", "console", "file", "smtp"] = "none"
+    alerts: Literal["none", "console", "file", "smtp", "sns"] = "none"
     alerts_file: Path | None = None
+    sns_topic: str | None = None
     smtp_host: str | None = None
     smtp_port: int = Field(default=587, ge=1, le=65535)
     smtp_user: str | None = None

@@ -35,8 +35,9 @@ class Readiness:
         checks = {
             "database": _check(self._database),
             "model": _check(self._model),
-            "storage": _check(self._storage),
         }
+        if self.app.settings.notes_table is None:  # a managed one has no disk to fill
+            checks["storage"] = _check(self._storage)
         if self.stopping:
             checks["process"] = {"ok": False, "detail": "stopping"}
         ready = all(check["ok"] for check in checks.values())
@@ -54,7 +55,7 @@ class Readiness:
         return f"{model.manifest.market}/{model.manifest.version}"
 
     def _storage(self) -> str:
-        self.app.raw.write(_NOTE, bytes(4096))
+        self.app.notes.write(_NOTE, bytes(4096))
         return "can be written to"
 
     def _data(self) -> str:

@@ -96,6 +96,7 @@ def export(
 ) -> None:
     """The whole record, so that anyone can recompute it (docs/record.md says how)."""
     from betting_ai.bootstrap import build
+    from betting_ai.usecases.export_record import as_document
 
     check_outputs({"--out": out})
     with build(current_settings()) as opened, opened.units() as unit:
@@ -104,21 +105,6 @@ def export(
         typer.echo(text, nl=False)
     else:
         write_whole(out, text)
-
-
-def as_document(unit: Any) -> str:  # noqa: ANN401 - ports are imported late
-    """Every chain as JSON: entries with the hash before them and their own."""
-    from betting_ai.domain.record import canonical
-
-    chains: dict[str, list[dict[str, Any]]] = {}
-    for link in unit.record.links():
-        entry = {"entry": link.entry, "previous": link.previous, "hash": link.hash}
-        chains.setdefault(link.chain, []).append(entry)
-    lines = [
-        f'"{chain}": [\n' + ",\n".join(canonical(entry) for entry in entries) + "\n]"
-        for chain, entries in chains.items()
-    ]
-    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def as_csv(unit: Any) -> str:  # noqa: ANN401

@@ -74,10 +74,10 @@ def replay(  # noqa: PLR0915 - options, imports and one call
     from betting_ai.backtest.replay import Replay
     from betting_ai.bootstrap import build
     from betting_ai.cli.evaluate_view import Bars
-    from betting_ai.cli.history import as_document
     from betting_ai.clock import MovingClock
     from betting_ai.domain.markets import MATCH_RESULT
     from betting_ai.usecases.assess_events import Window
+    from betting_ai.usecases.export_record import as_document
     from betting_ai.usecases.prepare_data import PrepareDataCommand
 
     window = Window(

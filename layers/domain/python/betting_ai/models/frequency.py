@@ -37,7 +37,7 @@ class Frequency:
 
     def to_json(self) -> str:
         """As it is kept."""
-        return json.dumps(asdict(self), default=str, indent=1, sort_keys=True) + "\n"
+        return json.dumps(self.to_dict(), indent=1, sort_keys=True) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Frequency:
@@ -47,7 +47,23 @@ class Frequency:
             ModelError: it did not.
         """
         try:
-            told: dict[str, Any] = json.loads(text)
+            return cls.from_dict(json.loads(text))
+        except ValueError as error:
+            raise ModelError(f"{BACKTEST} cannot be read: {error}") from None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        days = {"first": self.first.isoformat(), "last": self.last.isoformat()}
+        return asdict(self) | days | {"leagues": list(self.leagues)}
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Frequency:
+        """As `to_dict` gave it.
+
+        Raises:
+            ModelError: it did not.
+        """
+        try:
             return cls(
                 first=date.fromisoformat(told["first"]),
                 last=date.fromisoformat(told["last"]),

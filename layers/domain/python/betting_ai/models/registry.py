@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
@@ -15,6 +17,8 @@ from betting_ai.models.scorer import Scorer
 from betting_ai.ports.model_store import ModelStore
 
 CHANNELS: Final = "channels.json"
+
+_log: Final = logging.getLogger("betting_ai.models")
 
 
 @dataclass(frozen=True)
@@ -90,19 +94,7 @@ class Registry:
     ) -> tuple[Manifest, bool]:
         """As `pick`, without loading it: the manifest, and whether the model has seen the day."""
         manifests = [self.manifest(market, v) for v in self.versions(market, channel)]
-        if not manifests:
-            raise ModelMissingError(f"no model was promoted to {market}/{channel}")
-        manifests.sort(key=lambda m: (m.trained_through, m.version))
-        unseen = [m for m in manifests if _end_of(m) <= as_of]
-        if unseen:
-            return unseen[-1], False
-        first = manifests[0]
-        if allow_in_sample:
-            return first, True
-        raise NoModelBeforeError(
-            f"no model was trained before {as_of:%Y-%m-%d}: the first was trained through "
-            f"{first.trained_through}; ask for a later day"
-        )
+        return _best_first(manifests, f"{market}/{channel}", as_of, allow_in_sample)[0]
 
     def load(self, manifest: Manifest, in_sample: bool = False) -> Model:
         """Read and check a model's files.
@@ -166,6 +158,64 @@ class KeepingRegistry(Registry):
             while len(self._kept) > self.most:
                 self._kept.pop(next(iter(self._kept)))
         return replace(found, manifest=manifest, in_sample=in_sample)
+
+
+@dataclass(frozen=True)
+class LastGoodRegistry(KeepingRegistry):
+    """Answers by the next older model where the newest cannot be used, and tells the log of it.
+
+    For machines that must go on by themselves. A model is chosen only once it was loaded.
+    """
+
+    most: int = 4
+
+    def choose(
+        self, market: str, channel: str, as_of: datetime, allow_in_sample: bool = False
+    ) -> tuple[Manifest, bool]:
+        """As `Registry.choose`."""
+        manifests, broken = [], None
+        for version in self.versions(market, channel):
+            try:
+                manifests.append(self.manifest(market, version))
+            except ModelError as error:
+                broken = self._broken(market, version, error)
+        if broken is not None and not manifests:
+            raise broken
+        for manifest, in_sample in _best_first(
+            manifests, f"{market}/{channel}", as_of, allow_in_sample
+        ):
+            try:
+                self.load(manifest, in_sample)
+            except ModelError as error:
+                broken = self._broken(market, manifest.version, error)
+            else:
+                return manifest, in_sample
+        raise broken or ModelMissingError(f"no model was promoted to {market}/{channel}")
+
+    @staticmethod
+    def _broken(market: str, version: str, error: ModelError) -> ModelError:
+        told = {"model": f"{market}/{version}", "code": error.code, "detail": str(error)}
+        _log.error("a model cannot be used", extra=told)
+        return error
+
+
+def _best_first(
+    manifests: Sequence[Manifest], where: str, as_of: datetime, allow_in_sample: bool
+) -> list[tuple[Manifest, bool]]:
+    """Those that may answer, and whether they have seen the day."""
+    if not manifests:
+        raise ModelMissingError(f"no model was promoted to {where}")
+    ordered = sorted(manifests, key=lambda m: (m.trained_through, m.version))
+    unseen = [m for m in ordered if _end_of(m) <= as_of]
+    if unseen:
+        return [(manifest, False) for manifest in reversed(unseen)]
+    first = ordered[0]
+    if allow_in_sample:
+        return [(first, True)]
+    raise NoModelBeforeError(
+        f"no model was trained before {as_of:%Y-%m-%d}: the first was trained through "
+        f"{first.trained_through}; ask for a later day"
+    )
 
 
 def _end_of(manifest: Manifest) -> datetime:

@@ -208,8 +208,10 @@ class Transfer:
 class Listings(Protocol):
     """Reads for people and programs; each is one statement, and none of them writes."""
 
-    def slate(self, mode: str, profile: str | None = None) -> PublishedSlate | None:
-        """The newest slate of a mode, of a profile or of any."""
+    def slate(
+        self, mode: str, profile: str | None = None, as_of: datetime | None = None
+    ) -> PublishedSlate | None:
+        """The newest slate of a mode, of a profile or of any, of an instant or of any."""
         ...
 
     def events(self, query: EventQuery) -> list[ListedEvent]:

@@ -1,4 +1,4 @@
-"""How people are told, and what they were told already."""
+"""How people are told."""
 
 from __future__ import annotations
 
@@ -56,16 +56,4 @@ class Notifier(Protocol):
         Raises:
             NotifyError: it is not, or not to everyone.
         """
-        ...
-
-
-class SentAlerts(Protocol):
-    """Which messages were handed over already."""
-
-    def has(self, dedupe_id: str) -> bool:
-        """Whether `mark` was called for this id."""
-        ...
-
-    def mark(self, dedupe_id: str) -> None:
-        """Remember the id; marking it again changes nothing."""
         ...

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
+from math import isnan, nan
 from textwrap import wrap
 from typing import Any, Final, Self
 from zoneinfo import ZoneInfo
@@ -83,6 +84,16 @@ class Standing:
         beat = record["all"]["beat_close"]["mean"]
         days = (day - date.fromisoformat(record["first_day"])).days
         return cls(clv["n"], clv["mean"], low, high, beat, days)
+
+    def to_dict(self) -> dict[str, float | None]:
+        """JSON-ready: what is not a number is None."""
+        return {name: None if isnan(value) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, float | None]) -> Self:
+        """As `to_dict` gave it."""
+        found = {name: nan if value is None else value for name, value in told.items()}
+        return cls(**found)  # type: ignore[arg-type]
 
 
 def alert(

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Self
 
+from betting_ai.errors import InvalidInputError, ModelError
 from betting_ai.models.frequency import Frequency
-from betting_ai.ports.notifier import Message, Notifier, SentAlerts
+from betting_ai.ports.notifier import Message, Notifier
+from betting_ai.ports.once import Once
 from betting_ai.usecases.alert_text import Standing, alert
 
 
@@ -26,6 +29,24 @@ class SendAlertsCommand:
     slate: Mapping[str, Any]
     standing: Standing | None = None
     frequency: Frequency | None = None
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> Self:
+        """What a published slate says of itself; see `betting_ai.usecases.publish_slate`.
+
+        Raises:
+            InvalidInputError: this is no such message.
+        """
+        try:
+            standing, frequency = message["standing"], message["frequency"]
+            return cls(
+                slate_id=str(message["slate_id"]),
+                slate=dict(message["slate"]),
+                standing=None if standing is None else Standing.from_dict(standing),
+                frequency=None if frequency is None else Frequency.from_dict(frequency),
+            )
+        except (LookupError, TypeError, ValueError, ModelError) as error:
+            raise InvalidInputError(f"this is no message of a slate ({error!r})") from None
 
 
 @dataclass(frozen=True)
@@ -46,21 +67,19 @@ class SendAlerts:
     """The use case."""
 
     notifier: Notifier
-    sent: SentAlerts
+    once: Once
 
     def __call__(self, command: SendAlertsCommand) -> Alerted:
         """Hand the message over, then remember that it was.
 
-        In this order a crash between the two repeats one message; in the other it would lose one.
+        A crash between the two repeats one message and loses none.
 
         Raises:
             InvalidInputError: this is no slate.
             NotifyError: the message could not be handed over, or not to everyone; it counts as
                 not sent.
+            AlreadyRunningError: another hands it over at this moment.
         """
         message = alert(command.slate_id, command.slate, command.standing, command.frequency)
-        if self.sent.has(message.dedupe_id):
-            return Alerted(message, repeated=True)
-        self.notifier.send(message)
-        self.sent.mark(message.dedupe_id)
-        return Alerted(message, repeated=False)
+        done = self.once(message.dedupe_id, partial(self.notifier.send, message))
+        return Alerted(message, repeated=not done)

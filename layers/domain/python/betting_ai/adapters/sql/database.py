@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import URL, Engine
 
 from betting_ai.adapters.local.postgres import EmbeddedPostgres
 from betting_ai.adapters.sql.engine import connect
@@ -24,7 +24,11 @@ WHERE schemaname = current_schema() AND n_mod_since_analyze > 1000 + n_live_tup 
 
 @contextlib.contextmanager
 def reach_database(
-    url: str | None, home: Path, *, pool: Literal["single", "server"] = "single"
+    url: str | None,
+    home: Path,
+    *,
+    pool: Literal["single", "server"] = "single",
+    password: Callable[[URL], str] | None = None,
 ) -> Iterator[Engine]:
     """An engine while the block runs, whatever the state of the schema.
 
@@ -32,6 +36,7 @@ def reach_database(
         url: address; None for the embedded server of ``home``, which runs as long as it is used.
         home: folder of the user's lasting data.
         pool: see `betting_ai.adapters.sql.engine.connect`.
+        password: the same.
 
     Raises:
         DatabaseUnavailableError: the database cannot be started or reached.
@@ -39,18 +44,32 @@ def reach_database(
     with contextlib.ExitStack() as stack:
         if url is None:
             url = stack.enter_context(EmbeddedPostgres(home)).url()
-        engine = connect(url, pool=pool)
+        engine = connect(url, pool=pool, password=password)
         stack.callback(engine.dispose)
         yield engine
 
 
 @contextlib.contextmanager
 def open_database(
-    url: str | None, home: Path, *, pool: Literal["single", "server"] = "single"
+    url: str | None,
+    home: Path,
+    *,
+    pool: Literal["single", "server"] = "single",
+    password: Callable[[URL], str] | None = None,
+    migrates: bool = True,
 ) -> Iterator[Engine]:
-    """As `reach_database`, with the schema and the reference data that this version needs."""
-    with reach_database(url, home, pool=pool) as engine:
-        prepare(engine)
+    """As `reach_database`, with the schema and the reference data that this version needs.
+
+    Args:
+        url: see there.
+        home: see there.
+        pool: see there.
+        password: see there.
+        migrates: whether to see to schema and reference data; else they are taken as they are.
+    """
+    with reach_database(url, home, pool=pool, password=password) as engine:
+        if migrates:
+            prepare(engine)
         yield engine
         if url is None:  # such a server seldom lives long enough to do so by itself
             refresh_statistics(engine)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import getpass
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from functools import partial
 from typing import Any, Final, Literal
 
 import pg8000
@@ -29,7 +30,12 @@ _RECYCLE_SECONDS: Final = 1800
 _TIMESTAMPTZ, _DATE = 1184, 1082  # the types' numbers in every PostgreSQL
 
 
-def connect(url: str, *, pool: Literal["single", "server"] = "single") -> Engine:
+def connect(
+    url: str,
+    *,
+    pool: Literal["single", "server"] = "single",
+    password: Callable[[URL], str] | None = None,
+) -> Engine:
     """An engine for an address; nothing is opened before the first use.
 
     Broken connections are found before use and replaced.
@@ -39,6 +45,7 @@ def connect(url: str, *, pool: Literal["single", "server"] = "single") -> Engine
             or ``postgres://``, with ``sslmode``, ``sslrootcert``, ``connect_timeout``,
             ``application_name`` and, for a Unix socket, ``host=/its/folder``.
         pool: how many connections to hold, see `POOL_SIZES`.
+        password: asked for the password of every new connection, where it changes by the hour.
 
     Raises:
         InvalidInputError: the address cannot be understood; the message never quotes it.
@@ -54,6 +61,8 @@ def connect(url: str, *, pool: Literal["single", "server"] = "single") -> Engine
         max_overflow=0,
         pool_recycle=_RECYCLE_SECONDS,
     )
+    if password is not None:
+        event.listen(engine, "do_connect", partial(_with_password, password, address))
     event.listen(engine, "do_connect", _connect_or_say_why)
     event.listen(engine, "checkout", _ping)
     event.listen(engine, "handle_error", _say_that_it_broke)
@@ -123,6 +132,17 @@ def _encryption(options: dict[str, str]) -> ssl.SSLContext | bool | None:
     context = ssl.create_default_context(cafile=authority)
     context.check_hostname = mode == "verify-full"
     return context
+
+
+def _with_password(
+    password: Callable[[URL], str],
+    address: URL,
+    dialect: object,
+    record: object,
+    positional: list[Any],
+    named: dict[str, Any],
+) -> None:
+    named["password"] = password(address)
 
 
 def _connect_or_say_why(

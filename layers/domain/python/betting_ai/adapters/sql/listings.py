@@ -59,8 +59,10 @@ class SqlListings:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def slate(self, mode: str, profile: str | None = None) -> PublishedSlate | None:
-        """The newest slate of a mode, of a profile or of any."""
+    def slate(
+        self, mode: str, profile: str | None = None, as_of: datetime | None = None
+    ) -> PublishedSlate | None:
+        """The newest slate of a mode, of a profile or of any, of an instant or of any."""
         slate = tables.Slate
         asked = (
             sa.select(
@@ -73,6 +75,8 @@ class SqlListings:
         )  # fmt: skip
         if profile is not None:
             asked = asked.where(slate.profile == profile)
+        if as_of is not None:
+            asked = asked.where(slate.as_of == as_of)
         row = self._connection.execute(asked).mappings().first()
         return None if row is None else PublishedSlate(**row)
 

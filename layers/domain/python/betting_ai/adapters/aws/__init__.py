@@ -1,0 +1,1 @@
+"""Managed services of AWS behind the same ports as the local ones."""

@@ -1,0 +1,38 @@
+"""Clients of AWS services: short waits, few tries, and one of each kind a process."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+FAILURES: Final = (BotoCoreError, ClientError)
+"""Everything that a call of a client may raise."""
+
+_CONFIG: Final = Config(
+    connect_timeout=3,
+    read_timeout=20,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    tcp_keepalive=True,
+)
+
+
+@cache
+def client(service: str) -> Any:  # noqa: ANN401 - made at run time from service descriptions
+    """The client of a service; any number of threads may use it."""
+    return boto3.client(service, config=_CONFIG)
+
+
+def code_of(error: BaseException) -> str:
+    """The service's own word for what went wrong; empty where it gave no answer."""
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code", ""))
+    return ""
+
+
+def told(error: BaseException) -> str:
+    """What went wrong, in one short line without anything that was sent."""
+    return code_of(error) or type(error).__name__
