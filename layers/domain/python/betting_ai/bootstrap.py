@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -35,6 +35,9 @@ from betting_ai.adapters.local.secrets import LocalSecrets
 from betting_ai.adapters.sql.database import open_database, reach_database
 from betting_ai.adapters.sql.figures import Figures, read_figures
 from betting_ai.adapters.sql.health import DatabaseHealth, examine
+from betting_ai.adapters.sql.migrate import HEAD, current_revision, migrate
+from betting_ai.adapters.sql.reference import ensure_reference_data
+from betting_ai.adapters.sql.roles import ROLES, ensure_roles
 from betting_ai.adapters.sql.unit_of_work import unit_of_work_factory
 from betting_ai.clock import Clock, SystemClock
 from betting_ai.domain.leagues import LEAGUES
@@ -76,6 +79,8 @@ if TYPE_CHECKING:
     from betting_ai.adapters.aws.object_store import S3Objects
 
 Setting = TypeVar("Setting")
+
+_UPGRADE_WAITS: Final = 5  # seconds for a table that others use
 
 _LIVE_FEEDS: Final = ("odds_api", "cloudbet")
 """Feeds of prices as they are now, each with a key of its own."""
@@ -602,6 +607,22 @@ class App:
             where = "the one that DATABASE_URL names"
         with reach_database(self._url, self.settings.home) as engine:
             return where, examine(engine, self.clock.now())
+
+    def upgrade_database(self) -> dict[str, Any]:
+        """Bring schema, reference data and the functions' roles to what this version needs.
+
+        Raises:
+            DatabaseUnavailableError: it cannot be reached, is of a later version, or a table was
+                in use for too long; nothing was changed.
+        """
+        with reach_database(self._url, self.settings.home) as engine:
+            before = current_revision(engine)
+            migrate(engine, lock_seconds=_UPGRADE_WAITS)
+            with engine.begin() as connection:
+                ensure_reference_data(connection)
+                ensure_roles(connection)
+        roles = {role.name: role.connections for role in ROLES}
+        return {"revision_before": before, "revision": HEAD, "roles": roles}
 
     def figures(self, now: datetime, mode: str) -> Figures:
         """How the product stands, by slates of a mode.

@@ -24,6 +24,14 @@ REMEMBERED_SECONDS: Final = 60 * 24 * 3600
 """So long a name is remembered; queues keep a message for two weeks at most."""
 
 
+class _Longest:
+    """Stands for the context of a Lambda where there is none: no run takes longer."""
+
+    @staticmethod
+    def get_remaining_time_in_millis() -> int:
+        return 15 * 60 * 1000
+
+
 @dataclass(frozen=True)
 class DynamoOnce:
     """`betting_ai.ports.once.Once` over the idempotency of Powertools.
@@ -44,6 +52,7 @@ class DynamoOnce:
             raise_on_no_idempotency_key=True,
             expires_after_seconds=REMEMBERED_SECONDS,
             hash_function="sha256",
+            lambda_context=_Longest(),  # type: ignore[arg-type]
         ),
         repr=False,
     )

@@ -66,6 +66,6 @@ class ManagedSecrets:
         except TransformParameterError:
             raise SecretError("the managed secret is no JSON document") from None
         except GetParameterError as error:
-            why = told(error.__cause__ or error)
+            why = told(error.__context__ or error)
             raise SecretError(f"the managed secret cannot be read: {why}") from None
         return found if isinstance(found, dict) else {}

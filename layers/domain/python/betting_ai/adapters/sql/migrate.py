@@ -22,18 +22,26 @@ def current_revision(engine: Engine) -> str | None:
         return _revision(connection)
 
 
-def migrate(engine: Engine) -> bool:
+def migrate(engine: Engine, lock_seconds: int | None = None) -> bool:
     """Upgrade to `HEAD`; any number of processes may try at once.
+
+    Args:
+        engine: of who owns the tables.
+        lock_seconds: give up where a table is in use for so long, rather than let everybody who
+            needs it queue up behind; None to wait.
 
     Returns:
         Whether anything had to be done.
 
     Raises:
-        DatabaseUnavailableError: the schema is of a later version of the package.
+        DatabaseUnavailableError: the schema is of a later version of the package, or a table was
+            in use for too long; nothing was changed.
     """
     if current_revision(engine) == HEAD:
         return False
     with engine.begin() as connection:
+        if lock_seconds is not None:
+            connection.execute(sa.text(f"SET LOCAL lock_timeout = '{int(lock_seconds)}s'"))
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
         if _revision(connection) == HEAD:
             return False
