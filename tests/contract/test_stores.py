@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_plus
 
 import boto3
 import pytest
@@ -162,10 +164,8 @@ def test_of_many_at_once_one_works(aws: None) -> None:
 
     def ask(number: int) -> None:
         begin.wait()
-        try:
+        with contextlib.suppress(AlreadyRunningError):
             DynamoOnce(ONCE, "alert")("slate", lambda: done.append(number))
-        except AlreadyRunningError:
-            pass
 
     threads = [threading.Thread(target=ask, args=(n,)) for n in range(8)]
     for thread in threads:
@@ -255,7 +255,6 @@ def payload(content: bytes, kind: PayloadKind = PayloadKind.SEASON, name: str = 
 
 def notice(*names: str) -> str:
     from json import dumps
-    from urllib.parse import quote_plus
 
     records = [
         {"s3": {"bucket": {"name": BUCKET}, "object": {"key": quote_plus(n)}}} for n in names

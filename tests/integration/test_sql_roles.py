@@ -115,7 +115,7 @@ def test_no_role_changes_the_schema_or_has_a_table_nobody_knows(as_: As) -> None
         named = {what.split()[0] for what in (*role.adds, *role.changes, *role.removes)}
         assert named <= known
         its = as_(role.function)
-        with pytest.raises(ProgrammingError, match="permission denied|must be owner"):
+        with pytest.raises(ProgrammingError, match=r"permission denied|must be owner"):
             its.change("ALTER TABLE slates ADD COLUMN note text")
         with pytest.raises(ProgrammingError, match="permission denied"):
             its.change("CREATE TABLE mine (n int)")
