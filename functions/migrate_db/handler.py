@@ -6,16 +6,14 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from betting_ai.lambdas import application, tools
+from betting_ai.lambdas import Function, application
 
-logger, tracer, metrics = tools("migrate_db")
+function = Function("migrate_db")
 
 
-@logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
-@metrics.log_metrics(capture_cold_start_metric=True)
+@function.handler
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Upgrade; what fails makes the deployment fail."""
     done = application().upgrade_database()
-    logger.info("upgraded", extra=done)
+    function.logger.info("upgraded", extra=done)
     return {"exit_code": 0, "output": done}

@@ -9,16 +9,14 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from betting_ai.domain.slate import Criteria
-from betting_ai.lambdas import application, asked_at, tools
+from betting_ai.lambdas import Function, application, asked_at
 from betting_ai.usecases.assess_events import Window
 from betting_ai.usecases.select_top3 import LIVE, SelectTop3Command
 
-logger, tracer, metrics = tools("select_top3")
+function = Function("select_top3")
 
 
-@logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
-@metrics.log_metrics(capture_cold_start_metric=True)
+@function.handler
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """The slate of an event's instant, and what people are to be told of it."""
     app, at = application(), asked_at(event)
@@ -32,16 +30,20 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     command = SelectTop3Command(window, criteria, app.bankroll, sources, publish=True)
     message = app.publish_slate(command, app.frequency)
     slate, newest = message["slate"], max(figures.prices_at.values(), default=None)
-    tracer.put_annotation("slate", message["slate_id"])
-    tracer.put_annotation("model", str(slate["model"]))
-    metrics.add_metric("SlateSelected", MetricUnit.Count, int(not message["repeated"]))
-    metrics.add_metric("PicksSelected", MetricUnit.Count, len(slate["picks"]))
-    metrics.add_metric("PicksWithheld", MetricUnit.Count, len(slate["near_misses"]))
+    function.tracer.put_annotation("slate", message["slate_id"])
+    function.tracer.put_annotation("model", str(slate["model"]))
+    function.count("SlateSelected", int(not message["repeated"]))
+    function.count("PicksSelected", len(slate["picks"]))
+    function.count("PicksWithheld", len(slate["near_misses"]))
     for pick in slate["picks"]:
-        metrics.add_metric("EdgeAtSelection", MetricUnit.Percent, 100 * pick["expected_value"])
+        function.metrics.add_metric(
+            "EdgeAtSelection", MetricUnit.Percent, 100 * pick["expected_value"]
+        )
     if newest is not None:
-        metrics.add_metric("PriceAgeSeconds", MetricUnit.Seconds, (at - newest).total_seconds())
+        function.metrics.add_metric(
+            "PriceAgeSeconds", MetricUnit.Seconds, (at - newest).total_seconds()
+        )
     if slate["trained_through"] is not None:
-        age = at.date() - date.fromisoformat(slate["trained_through"])
-        metrics.add_metric("ModelAgeHours", MetricUnit.Count, 24 * age.days)
+        days = (at.date() - date.fromisoformat(slate["trained_through"])).days
+        function.count("ModelAgeHours", 24 * days)
     return message

@@ -7,17 +7,15 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from betting_ai.lambdas import application, asked_at, tools
+from betting_ai.lambdas import Function, application, asked_at
 from betting_ai.usecases.export_record import as_document
 from betting_ai.usecases.select_top3 import LIVE
 from betting_ai.usecases.settle_picks import SettlePicksCommand
 
-logger, tracer, metrics = tools("settle_picks")
+function = Function("settle_picks")
 
 
-@logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
-@metrics.log_metrics(capture_cold_start_metric=True)
+@function.handler
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Settle by what was known at an event's instant."""
     app, at = application(), asked_at(event)
@@ -27,8 +25,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     app.objects.write("record/record.json", record, kind="application/json")
     figures = app.figures(at, LIVE)
     if figures.clv_mean is not None:
-        metrics.add_metric("ClvMean90d", MetricUnit.Percent, 100 * figures.clv_mean)
-    metrics.add_metric("Settled", MetricUnit.Count, len(done.settlements))
-    metrics.add_metric("ResultsMissing", MetricUnit.Count, len(done.waiting))
-    logger.info("settled", extra={"settled": len(done.settlements), "waiting": done.waiting})
+        function.metrics.add_metric("ClvMean90d", MetricUnit.Percent, 100 * figures.clv_mean)
+    function.count("Settled", len(done.settlements))
+    function.count("ResultsMissing", len(done.waiting))
+    function.logger.info(
+        "settled", extra={"settled": len(done.settlements), "waiting": done.waiting}
+    )
     return {"settled": len(done.settlements), "waiting": list(done.waiting)}

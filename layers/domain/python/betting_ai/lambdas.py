@@ -7,19 +7,30 @@ its models at hand.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, wraps
 from typing import Any, Final
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    process_partial_response,
+)
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from betting_ai.bootstrap import App, build
-from betting_ai.errors import InvalidInputError
+from betting_ai.errors import DomainError, InvalidInputError
 from betting_ai.observability import configure
 from betting_ai.settings import load_settings
 
 NAMESPACE: Final = "BettingAI"
+
+Handler = Callable[[dict[str, Any], LambdaContext], Any]
 
 _stack: Final = ExitStack()
 
@@ -34,17 +45,79 @@ def application() -> App:
     return _stack.enter_context(build(load_settings()))
 
 
-def tools(service: str) -> tuple[Logger, Tracer, Metrics]:
-    """The function's logger, tracer and metrics.
+class Function:
+    """One function's logger, tracer and metrics.
 
-    What the package logs is told on the same stream, in lines of JSON that hide secrets.
-
-    Args:
-        service: name of the function: the only dimension of its metrics.
+    Attributes:
+        logger: tells on stdout, in lines of JSON, as the package's own loggers do.
+        tracer: of X-Ray.
+        metrics: whose only dimension is the function.
     """
-    configure(load_settings().log_level, stream=sys.stdout)
-    logger = Logger(service=service, logger_handler=None)
-    return logger, Tracer(service=service), Metrics(namespace=NAMESPACE, service=service)
+
+    def __init__(self, name: str) -> None:
+        """Set up the log of the process.
+
+        Args:
+            name: of the function.
+        """
+        configure(load_settings().log_level, stream=sys.stdout)
+        self.logger = Logger(service=name)
+        self.tracer = Tracer(service=name)
+        self.metrics = Metrics(namespace=NAMESPACE, service=name)
+
+    def handler(self, work: Handler) -> Handler:
+        """What Lambda calls: the work, logged, traced and counted.
+
+        ``Failures`` is told of every run, so that an alarm on it has something to look at.
+        """
+
+        @self.logger.inject_lambda_context(clear_state=True)
+        @self.tracer.capture_lambda_handler(capture_response=False)
+        @self.metrics.log_metrics(capture_cold_start_metric=True)
+        @wraps(work)
+        def handle(event: dict[str, Any], context: LambdaContext) -> Any:  # noqa: ANN401
+            self.metrics.add_metric("Failures", MetricUnit.Count, 0)
+            try:
+                return work(event, context)
+            except Exception:
+                self.count("Failures", 1)
+                raise
+
+        return handle  # type: ignore[no-any-return]
+
+    def count(self, name: str, number: int) -> None:
+        """Add to what is counted in this run."""
+        self.metrics.add_metric(name, MetricUnit.Count, number)
+
+    def batch(
+        self, event: dict[str, Any], work: Callable[[SQSRecord], None], context: LambdaContext
+    ) -> Any:  # noqa: ANN401
+        """Do the messages of a queue, one after the other; names those that are to come again.
+
+        A message that fails comes back by itself; to fail as a whole would tell nothing more.
+        """
+        processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+        answer = process_partial_response(event, self._told(work), processor, context)
+        self.count("MessagesFailed", len(answer["batchItemFailures"]))
+        return answer
+
+    def _told(self, work: Callable[[SQSRecord], None]) -> Callable[[SQSRecord], None]:
+        def told(record: SQSRecord) -> None:
+            try:
+                work(record)
+            except Exception as error:
+                code = error.code if isinstance(error, DomainError) else type(error).__name__
+                self.logger.exception(
+                    "a message failed",
+                    extra={
+                        "message_id": record.message_id,
+                        "received": record.attributes.approximate_receive_count,
+                        "code": code,
+                    },
+                )
+                raise
+
+        return told
 
 
 def asked_at(event: dict[str, Any]) -> datetime:

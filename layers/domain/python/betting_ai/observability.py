@@ -279,7 +279,8 @@ def configure(level: str, secrets: Iterable[str] = (), stream: TextIO | None = N
     # What no line shows need not be found out.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.raiseExceptions = False  # its complaints would be no JSON, and pass no redactor
-    for chatty in ("httpx", "httpcore", "alembic.runtime.plugins"):
+    pool = "betting_ai.adapters.sql.engine._Pool"  # told by SQLAlchemy, in its own words
+    for chatty in ("httpx", "httpcore", "alembic.runtime.plugins", pool):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
