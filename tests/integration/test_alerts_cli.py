@@ -6,12 +6,12 @@ import json
 import mailbox
 import os
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+import forked
 from betting_ai.settings import load_settings
 from fakes.smtp import FakeSmtp
 
@@ -23,14 +23,7 @@ class Command:
     environment: dict[str, str] = field(default_factory=dict)
 
     def __call__(self, *words: str, **changes: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "betting_ai", *words],
-            capture_output=True,
-            text=True,
-            env=self.environment | changes,
-            timeout=300,
-            check=False,
-        )
+        return forked.betting_ai(*words, env=self.environment | changes)
 
 
 @pytest.fixture

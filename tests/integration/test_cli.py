@@ -22,6 +22,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+import forked
 from betting_ai.adapters.feeds.sample import SampleFeed
 from betting_ai.clock import SystemClock
 from betting_ai.ports.feeds import FeedRequest
@@ -56,14 +57,7 @@ class Command:
     environment: dict[str, str] = field(default_factory=dict)
 
     def __call__(self, *words: str, **changes: str) -> Outcome:
-        done = subprocess.run(
-            [sys.executable, "-m", "betting_ai", *words],
-            capture_output=True,
-            text=True,
-            env=self.environment | changes,
-            timeout=300,
-            check=False,
-        )
+        done = forked.betting_ai(*words, env=self.environment | changes)
         return Outcome(done.returncode, done.stdout, done.stderr)
 
     def start(self, *words: str) -> subprocess.Popen[str]:

@@ -6,11 +6,11 @@ import csv
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+import forked
 from betting_ai.settings import load_settings
 from conftest import FOOTBALL
 
@@ -34,10 +34,7 @@ def run(
         "PATH": "/usr/bin:/bin", "BETTING_AI_HOME": str(home), "COLUMNS": "80",
         "BETTING_AI_MODELS": str(models or load_settings().models),
     } | ({"DATABASE_URL": database_url} if database_url else {})  # fmt: skip
-    return subprocess.run(
-        [sys.executable, "-m", "betting_ai", *words],
-        capture_output=True, text=True, env=environment, timeout=300, check=False,
-    )  # fmt: skip
+    return forked.betting_ai(*words, env=environment)
 
 
 RANGE = ("--from", "2024-08-01", "--to", "2024-11-30")

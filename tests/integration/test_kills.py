@@ -108,7 +108,7 @@ def ground(
 
 
 @pytest.fixture(scope="module")
-def workshop() -> Iterator[subprocess.Popen[str]]:
+def workshop(ground: Ground) -> Iterator[subprocess.Popen[str]]:
     """A process that forks workers, see `kill_work.serve`."""
     tests = Path(kill_work.__file__).resolve().parents[1]
     environment = os.environ | {"PYTHONPATH": str(tests), "OPENBLAS_NUM_THREADS": "1"}
@@ -116,8 +116,14 @@ def workshop() -> Iterator[subprocess.Popen[str]]:
         [sys.executable, "-m", "integration.kill_work"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
     ) as process:  # fmt: skip
-        yield process
         assert process.stdin is not None
+        assert process.stdout is not None
+        with ground.world() as name:
+            told = {"url": ground.server.url(name), "folder": str(ground.objects()), "number": None}
+            process.stdin.write(json.dumps(told | {"warm": True}) + "\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == "0\n"
+        yield process
         process.stdin.close()  # it ends with its input
 
 
@@ -131,7 +137,7 @@ def content(engine: Engine) -> dict[str, list[Any]]:
 
 def undisturbed(ground: Ground) -> dict[str, list[Any]]:
     with ground.world() as name:
-        engine = connect(ground.server.url(name), pool="server")
+        engine = kill_work.opened(ground.server.url(name))
         kill_work.day(engine, ground.objects())
         found = content(engine)
         engine.dispose()
@@ -155,7 +161,7 @@ def killed(
         workshop.stdin.flush()
         code = int(workshop.stdout.readline())
         assert code == SIGKILL or (after is not None and code == 0)
-        engine = connect(url, pool="server")
+        engine = kill_work.opened(url)
         kill_work.recover(engine, folder)
         found = content(engine)
         assert VerifyRecord(unit_of_work_factory(engine))().flaws == ()

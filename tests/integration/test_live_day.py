@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -18,6 +17,7 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 from sqlalchemy.engine import Engine
 
+import forked
 from betting_ai.adapters.feeds.football_data.folder import FolderFeed
 from betting_ai.bootstrap import App, build
 from betting_ai.clock import FixedClock
@@ -264,10 +264,7 @@ def command(settings: Settings, *words: str, **more: str) -> subprocess.Complete
         "COLUMNS": "100",
         "TZ": "UTC",
     }
-    return subprocess.run(
-        [sys.executable, "-m", "betting_ai", *words],
-        capture_output=True, text=True, env=kept | own | more, timeout=300, check=False,
-    )  # fmt: skip
+    return forked.betting_ai(*words, env=kept | own | more)
 
 
 ANYTHING = ("--leagues", "E0", "--min-ev", "0", "--min-confidence", "0", "--max-risk", "1")

@@ -6,7 +6,6 @@ import csv
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+import forked
 from betting_ai.adapters.sql.facts import SqlFactsRepository
 from betting_ai.adapters.sql.unit_of_work import unit_of_work_factory
 from betting_ai.domain.events import event_id
@@ -245,10 +245,7 @@ def run(*words: str, home: Path) -> subprocess.CompletedProcess[str]:
         "PATH": "/usr/bin:/bin", "BETTING_AI_HOME": str(home), "COLUMNS": "200",
         "BETTING_AI_MODELS": str(load_settings().models),
     }  # fmt: skip
-    return subprocess.run(
-        [sys.executable, "-m", "betting_ai", *words],
-        capture_output=True, text=True, env=environment, timeout=300, check=False,
-    )  # fmt: skip
+    return forked.betting_ai(*words, env=environment)
 
 
 @pytest.mark.shared

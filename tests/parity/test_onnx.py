@@ -49,12 +49,6 @@ def trained(data: Dataset, rows: np.ndarray | None = None) -> Trained:
 
 
 @pytest.fixture(scope="module")
-def real() -> Trained:
-    facts = SeasonFolder(FOOTBALL).load(seasons=(2021, 2022))
-    return trained(assemble(facts, whole_history(facts, SPEC), SPEC, FIRST_CLOSES))
-
-
-@pytest.fixture(scope="module")
 def generated() -> Trained:
     facts = seasons_of(teams=16)
     return trained(assemble(facts, whole_history(facts, SPEC), SPEC, FIRST_CLOSES))
@@ -115,16 +109,13 @@ def with_gaps(matrix: np.ndarray) -> np.ndarray:
 
 @pytest.mark.shared
 @pytest.mark.slow
-def test_ten_thousand_real_rows(real: Trained) -> None:
+def test_ten_thousand_real_rows_also_on_thresholds_and_with_gaps() -> None:
+    facts = SeasonFolder(FOOTBALL).load(seasons=(2021, 2022))
+    real = trained(assemble(facts, whole_history(facts, SPEC), SPEC, FIRST_CLOSES))
     matrix = real.data.matrix[-10_000:]
     assert len(matrix) == 10_000
     assert 0.01 < np.isnan(matrix).mean() < 0.5
     check(real, matrix)
-
-
-@pytest.mark.shared
-@pytest.mark.slow
-def test_real_rows_on_thresholds_and_with_gaps(real: Trained) -> None:
     check(real, on_thresholds(real, 2_000))
     check(real, with_gaps(real.data.matrix[:3_000]))
 
