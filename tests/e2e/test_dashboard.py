@@ -523,3 +523,17 @@ def test_the_picture_of_the_readme(browser: Browser, open_door: Api) -> None:
         path = SCREENS / "picture.png"
         seen.page.screenshot(path=path)
         assert path.stat().st_size < 300_000
+
+
+@pytest.mark.parametrize("device", ["desktop", "phone"])
+def test_bets_are_read_beside_their_session(browser: Browser, open_door: Api, device: str) -> None:
+    with watched(browser, open_door.url, "light", device) as seen:
+        seen.page.goto("sessions")
+        rows = seen.page.get_by_role("table").get_by_role("row")
+        told = open_door.api.state.reading.newest_bets(20)
+        assert rows.count() == 1 + len(told) > 1
+        first = rows.nth(1)
+        link = first.get_by_role("link", name=told[0]["event_name"])
+        expect(link).to_have_attribute("href", f"events/{told[0]['event_id']}")
+        expect(first).to_contain_text(told[0]["selection"])
+        assert {one["status"] for one in told} > {"placed"}, "some are settled"

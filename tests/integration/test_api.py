@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from betting_ai.adapters.sql.unit_of_work import SqlUnitOfWork
 from betting_ai.api import schemas
+from betting_ai.api.reading import Reading
 from betting_ai.clock import MovingClock
 from betting_ai.domain.protections import Limits
 from betting_ai.usecases.place_bet import PlaceBetCommand
@@ -212,6 +213,52 @@ def test_a_bet_is_placed_once(better: httpx.Client, client: httpx.Client, world:
     assert len(world.rows("SELECT 1 FROM bets")) == 1
     (one,) = client.get(f"{V1}/sessions").json()["items"]
     assert (one["bets"], one["at_risk"]) == (1, 12.5)
+
+
+def test_bets_newest_first_with_what_became_of_them(
+    better: httpx.Client, client: httpx.Client, world: World
+) -> None:
+    path = f"{V1}/bets"
+    assert told(client.get(path), schemas.Page[schemas.BetTold])["items"] == []
+    keys = [row["id"] for row in world.rows("SELECT id FROM recommendations ORDER BY rank")]
+    for key in keys:
+        assert bet(better, {"recommendation_id": key, "stake": 10}).status_code == 201
+    found = told(client.get(path), schemas.Page[schemas.BetTold])["items"]
+    assert [one["recommendation_id"] for one in found] == keys[::-1]
+    assert [one["event_name"] for one in found] == ["Cedar vs Date", "Ash vs Birch"]
+    assert [(one["selection"], one["status"], one["profit"]) for one in found] == [
+        ("Cedar", "placed", None),
+        ("Ash", "placed", None),
+    ]
+    assert [len(page) for page in every_page(client, path, limit=1)] == [1, 1]
+    world.tell(match(0, (2, 1)))
+    world.settle()
+    (won,) = client.get(path, params={"status": "won"}).json()["items"]
+    assert won["event_id"] == SLUGS[0]
+    assert won["profit"] == pytest.approx(won["stake"] * (won["odds"] - 1), abs=0.005)
+    assert won["settled_at"] is not None
+    (session,) = client.get(f"{V1}/sessions").json()["items"]
+    mine = client.get(path, params={"session_id": session["session_id"]}).json()["items"]
+    assert len(mine) == 2
+    other = client.get(path, params={"session_id": session["session_id"] + 1})
+    assert other.json() == {"items": [], "next_cursor": None}
+    refused(client.get(path, params={"status": "lucky"}), 422, "invalid_input")
+    refused(client.get(path, params={"cursor": "bm9wZQ"}), 422, "invalid_input")
+
+
+def test_the_newest_bets_of_each_session(better: httpx.Client, api: Api, world: World) -> None:
+    for row in world.rows("SELECT id FROM recommendations ORDER BY rank"):
+        assert bet(better, {"recommendation_id": row["id"], "stake": 10}).status_code == 201
+    world.change("UPDATE betting_sessions SET status = 'closed', ended_at = now()")
+    with SqlUnitOfWork(world.engine) as unit:
+        unit.bets.open_session("next", "paper", "units", Decimal(1000), Limits(), MORNING)
+        unit.commit()
+    world.publish(slate(pick(2, 1), as_of=MORNING + timedelta(minutes=1)))
+    (third,) = world.rows("SELECT max(id) AS id FROM recommendations")
+    assert bet(better, {"recommendation_id": third["id"], "stake": 10}).status_code == 201
+    reading: Reading = api.api.state.reading
+    assert [one["event_id"] for one in reading.newest_bets(20)] == SLUGS[2::-1]
+    assert [one["event_id"] for one in reading.newest_bets(1)] == SLUGS[2:0:-1]
 
 
 def test_a_pick_is_one_bet_whoever_asks(better: httpx.Client, api: Api, world: World) -> None:

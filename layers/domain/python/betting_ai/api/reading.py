@@ -22,6 +22,7 @@ from betting_ai.errors import DomainError, NotFoundError
 from betting_ai.models.manifest import MEMBERS, Manifest
 from betting_ai.ports.bets import Session, StoredBet
 from betting_ai.ports.listings import (
+    BetQuery,
     EventQuery,
     ListedEvent,
     ListedPrice,
@@ -264,6 +265,31 @@ class Reading:
         items = [_session(one, counts.get(one.id, 0)) for one in found]
         return {"items": items, "next_cursor": None}
 
+    def bets(
+        self,
+        *,
+        session_id: int | None = None,
+        status: str | None = None,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> dict[str, Any]:
+        """Bets as they stand, newest first.
+
+        Raises:
+            InvalidInputError: the cursor is none.
+        """
+        start = place(after, whole(_KEY))
+        query = BetQuery(session_id, status, start[0] if start else None, limit + 1)
+        with self._app.units() as unit:
+            found = unit.listings.bets(query)
+        items, following = page(found, limit, lambda bet: cursor(bet.id))
+        return {"items": [bet_line(bet) for bet in items], "next_cursor": following}
+
+    def newest_bets(self, each: int) -> list[dict[str, Any]]:
+        """So many bets of each session, newest first."""
+        with self._app.units() as unit:
+            return [bet_line(bet) for bet in unit.listings.newest_bets(each)]
+
     def data(self) -> dict[str, Any]:
         """How the data are: what came when from where, and what is wrong."""
         return self._data.get()
@@ -407,7 +433,7 @@ def pick_line(pick: RecordedPick) -> dict[str, Any]:
         "market": pick.market.name.lower(),
         "line": pick.line,
         "outcome": str(pick.outcome),
-        "selection": _selection(pick),
+        "selection": _selection(pick.event_name, pick.market, pick.line, pick.outcome),
         "bookmaker": pick.bookmaker,
         "recommended_odds": number(pick.price),
         "recommended_stake": number(pick.stake),
@@ -425,13 +451,13 @@ def pick_line(pick: RecordedPick) -> dict[str, Any]:
     }
 
 
-def _selection(pick: RecordedPick) -> str:
-    home, _, away = pick.event_name.partition(" vs ")
+def _selection(event_name: str, market: Market, line: float, outcome: Outcome) -> str:
+    home, _, away = event_name.partition(" vs ")
     names = {Outcome.HOME: home, Outcome.AWAY: away, Outcome.DRAW: "Draw"}
-    if pick.market is Market.TOTALS:
-        return f"{pick.outcome.capitalize()} {pick.line:g} goals"
-    line = f" {pick.line:+g}" if pick.market is Market.HANDICAP else ""
-    return f"{names[pick.outcome]}{line}"
+    if market is Market.TOTALS:
+        return f"{outcome.capitalize()} {line:g} goals"
+    handicap = f" {line:+g}" if market is Market.HANDICAP else ""
+    return f"{names[outcome]}{handicap}"
 
 
 def bet_line(stored: StoredBet) -> dict[str, Any]:
@@ -444,9 +470,13 @@ def bet_line(stored: StoredBet) -> dict[str, Any]:
         "venue": bet.venue,
         "mode": bet.mode,
         "event_id": bet.event_id,
+        "event_name": stored.event_name,
+        "league": stored.league,
+        "kickoff": rfc3339(stored.kickoff),
         "market": bet.market.name.lower(),
         "line": bet.line,
         "outcome": str(bet.outcome),
+        "selection": _selection(stored.event_name, bet.market, bet.line, bet.outcome),
         "bookmaker": bet.bookmaker,
         "odds": number(bet.price),
         "stake": number(bet.stake),
@@ -455,6 +485,9 @@ def bet_line(stored: StoredBet) -> dict[str, Any]:
         "venue_reference": stored.venue_reference,
         "created_at": rfc3339(stored.created_at),
         "placed_at": _told(stored.placed_at),
+        "profit": None if stored.profit is None else number(stored.profit),
+        "clv": None if stored.clv is None else round(stored.clv, 6),
+        "settled_at": _told(stored.settled_at),
     }
 
 

@@ -45,6 +45,7 @@ COOKIE: Final = "betting-ai"
 
 _HERE: Final = Path(__file__).parent
 _PAGE: Final = 50
+_NEWEST: Final = 20
 _MOST_PRICES: Final = 20_000
 _LOOPBACK: Final = {"127.0.0.1", "localhost", "::1"}
 _NEXT: Final = re.compile(r"[a-z][a-z0-9/-]*(\?[A-Za-z0-9=&_%.-]*)?")
@@ -342,8 +343,8 @@ def models(request: Request, reading: ReadingOf) -> Response:
 
 @router.get("/sessions", dependencies=[_Reader])
 def sessions(request: Request, reading: ReadingOf) -> Response:
-    """Bankrolls and the limits they are bet under."""
-    its = views.sessions_view(reading.sessions()["items"])
+    """Bankrolls, their newest bets, and the limits they are bet under."""
+    its = views.sessions_view(reading.sessions()["items"], reading.newest_bets(_NEWEST))
     return _answer(request, "sessions.html", sessions=its)
 
 

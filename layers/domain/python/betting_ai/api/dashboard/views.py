@@ -626,11 +626,19 @@ def _difference(told: Mapping[str, float | None] | None) -> View | None:
     return {"mean": _NATS * told["mean"], "se": _NATS * told["se"]}
 
 
-def sessions_view(items: Sequence[Mapping[str, Any]]) -> list[View]:
-    """Sessions with their limits in words."""
+def sessions_view(
+    items: Sequence[Mapping[str, Any]], bets: Sequence[Mapping[str, Any]]
+) -> list[View]:
+    """Sessions with their limits in words, and their newest bets.
+
+    Args:
+        items: of `Reading.sessions`.
+        bets: of `Reading.newest_bets`.
+    """
     return [
         {
             **item,
+            "newest": [_bet_line(bet) for bet in bets if bet["session_id"] == item["session_id"]],
             "profit_share": item["profit"] / item["starting_bankroll"],
             "limits": [
                 (words.LIMITS.get(name, name.replace("_", " ")), words.limit(name, value))
@@ -640,6 +648,16 @@ def sessions_view(items: Sequence[Mapping[str, Any]]) -> list[View]:
         }
         for item in items
     ]
+
+
+def _bet_line(bet: Mapping[str, Any]) -> View:
+    return {
+        **bet,
+        "league_name": words.league(bet["league"]),
+        "bookmaker_name": words.bookmaker(bet["bookmaker"]),
+        "venue_name": words.source(bet["venue"]),
+        "status_words": words.BET_STATUSES.get(bet["status"], bet["status"]),
+    }
 
 
 _TABLES: Final = (

@@ -47,6 +47,15 @@ STATUSES: Final = {
 }
 """What became of a pick."""
 
+BET_STATUSES: Final = {
+    **STATUSES,
+    "unknown": "In doubt",
+    "pending": "Not decided",
+    "placed": "Placed",
+    "rejected": "Rejected",
+}
+"""How a bet stands, or what became of it."""
+
 EVENT_STATUSES: Final = {
     "scheduled": "To be played",
     "playing": "Being played",

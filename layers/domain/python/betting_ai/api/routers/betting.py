@@ -271,6 +271,30 @@ def sessions(_: ReadKey, reading: ReadingOf) -> Response:
     return answer(reading.sessions())
 
 
+@router.get(
+    "/bets",
+    operation_id="list_bets",
+    summary="Every bet, and what became of it",
+    response_model=schemas.Page[schemas.BetTold],
+    responses=failures(),
+)
+def placed(
+    _: ReadKey,
+    reading: ReadingOf,
+    session_id: Annotated[
+        schemas.Key | None, Query(description="Whose money; all by default.", examples=[1])
+    ] = None,
+    status: Annotated[
+        schemas.BetStatus | None, Query(description="Any by default.", examples=["placed"])
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Response:
+    """Newest first, of every session and venue; with its profit once it is settled."""
+    found = reading.bets(session_id=session_id, status=status, after=cursor, limit=limit)
+    return answer(found)
+
+
 @router.post(
     "/bets",
     operation_id="place_bet",
