@@ -347,6 +347,14 @@ def test_the_headline_claims_no_more_than_it_shows(
     assert view["headline"].endswith(told)
 
 
+def test_the_sample_awaits_no_closing_prices() -> None:
+    view = views.record_view(record(figures(None, None, None)), "month", "replay")
+    assert view["headline"].startswith("The sample has no closing prices")
+    assert view["no_close"] == "none"
+    view = views.record_view(record(figures(0.03, None, None)), "month", "replay")
+    assert view["headline"].endswith("one day says nothing yet.")
+
+
 def test_few_picks_are_said_to_be_few() -> None:
     view = views.record_view(record(figures(0.01, 0.0, 0.02, n=1)), "month")
     assert view["few"]

@@ -100,6 +100,14 @@ class Reading:
             found = unit.listings.slate(self._shows, profile)
         return None if found is None else Published.of(_slate(found))
 
+    def present(self) -> datetime:
+        """From when on events are to come.
+
+        That is now; where days of the past are lived again, it is when the newest slate was made.
+        """
+        slate = self.slate() if self._shows == "replay" else None
+        return self._app.clock.now() if slate is None else instant(slate.body["as_of"])
+
     def events(
         self,
         *,
@@ -109,7 +117,7 @@ class Reading:
         after: str | None = None,
         limit: int = 50,
     ) -> dict[str, Any]:
-        """Events by kick-off with the best prices; from now on where no time is given.
+        """Events by kick-off with the best prices; from the present on where no time is given.
 
         Args:
             league: league code.
@@ -123,7 +131,7 @@ class Reading:
         """
         now = self._app.clock.now()
         query = EventQuery(
-            since=since or now,
+            since=since or self.present(),
             until=until,
             league=league,
             after=place(after, instant, whole(_KEY)),

@@ -260,7 +260,7 @@ def events(
         day=day or "",
         steps=[
             step | {"query": _query(asked, day=step["day"])}
-            for step in views.day_links(chosen, _now(request).date())
+            for step in views.day_links(chosen, reading.present().date())
         ],
         upcoming=_query(asked, day=None),
         following=_following(asked, found["next_cursor"]),
@@ -316,7 +316,7 @@ def record(
     return _answer(
         request,
         "record.html",
-        record=views.record_view(told, by),
+        record=views.record_view(told, by, _options(request).shows),
         picks=[views.pick_line(pick) for pick in picks["items"]],
         groups=[
             {"name": name, "query": _query(asked, by=code), "current": code == by}

@@ -459,12 +459,13 @@ def pick_line(pick: Mapping[str, Any]) -> View:
     }
 
 
-def record_view(record: Mapping[str, Any], by: str) -> View:
+def record_view(record: Mapping[str, Any], by: str, shows: str = "live") -> View:
     """The page of the record.
 
     Args:
         record: of `Reading.performance`.
         by: what it is split by, one of `words.GROUPS`.
+        shows: ``"live"`` or ``"replay"``.
     """
     whole = record["all"]
     groups = record["by"][by]
@@ -482,7 +483,8 @@ def record_view(record: Mapping[str, Any], by: str) -> View:
         "last_day": record["last_day"] and words.day(record["last_day"]),
         "all": whole,
         "settled": whole["picks"],
-        "headline": _headline(whole),
+        "headline": _headline(whole, shows),
+        "no_close": "none yet" if shows == "live" else "none",
         "results": _results(whole["results"]),
         "few_words": _few(whole["clv"]["n"]),
         "bins": [_bin(one) for one in record["confidence"]["bins"]],
@@ -516,10 +518,14 @@ def _group(its: Mapping[str, Any], scale: Scale) -> View:
     }
 
 
-def _headline(whole: Mapping[str, Any]) -> str:
+def _headline(whole: Mapping[str, Any], shows: str) -> str:
     """The closing-line value in one sentence that claims no more than it shows."""
     clv = whole["clv"]
     if clv["mean"] is None:
+        if shows == "replay":
+            return (
+                "The sample has no closing prices, so there is nothing to hold its prices against."
+            )
         return "No settled pick has a closing price yet."
     better = "better" if clv["mean"] >= 0 else "worse"
     told = f"Prices taken were {words.percent(abs(clv['mean']))} {better} than the fair close"
