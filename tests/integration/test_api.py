@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from betting_ai.adapters.sql.unit_of_work import SqlUnitOfWork
 from betting_ai.api import schemas
+from betting_ai.api.options import ApiOptions
 from betting_ai.api.reading import Reading
 from betting_ai.clock import MovingClock
 from betting_ai.domain.protections import Limits
@@ -134,6 +135,27 @@ def test_events_by_league_and_time(client: httpx.Client) -> None:
         422,
         "invalid_input",
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "since", "until"),
+    [
+        ("events", "2025-03-16T00:00:00Z", "2025-03-15T23:59:59Z"),
+        ("events", "2025-03-16T00:00:00+02:00", "2025-03-15T21:00:00Z"),
+        ("recommendations/history", "2025-03-16", "2025-03-15"),
+        ("performance", "2025-03-16", "2025-03-15"),
+    ],
+)
+def test_an_end_before_its_beginning_is_a_mistake(
+    client: httpx.Client, path: str, since: str, until: str
+) -> None:
+    asked = {"from": since, "to": until}
+    detail = refused(client.get(f"{V1}/{path}", params=asked), 422, "invalid_input")
+    assert detail == "query.to: lies before from; swap the two"
+    swapped = {"from": until, "to": since}
+    assert client.get(f"{V1}/{path}", params=swapped).status_code == 200
+    same = {"from": since, "to": since}
+    assert client.get(f"{V1}/{path}", params=same).status_code == 200
 
 
 def test_an_event_with_all_that_is_known(client: httpx.Client, world: World) -> None:
@@ -375,6 +397,34 @@ def test_the_evening(api: Api, clock: MovingClock, client: httpx.Client) -> None
     assert client.get(f"{V1}/events").json()["items"] == []
     found = client.get(f"{V1}/events", params={"from": "2025-03-15T00:00:00Z"}).json()["items"]
     assert {one["status"] for one in found} == {"no_result_yet"}
+
+
+def test_days_that_are_lived_again_have_a_present_of_their_own(
+    world: World, database_url: str, tmp_path: Path
+) -> None:
+    """Years later, what was to come when the newest slate was made is still what is shown."""
+    clock = MovingClock(MORNING + timedelta(days=900))
+    options = ApiOptions(keyless_dashboard=True, shows="replay")
+    with (
+        served(database_url, tmp_path, clock=clock, options=options) as api,
+        api.client("read") as client,
+    ):
+        assert client.get(f"{V1}/events").json()["items"] == []
+    with SqlUnitOfWork(world.engine) as unit:
+        unit.slates.add(slate(pick(0, 1)), (), "replay")
+        unit.commit()
+    with (
+        served(database_url, tmp_path, clock=clock, options=options) as api,
+        api.client("read") as client,
+    ):
+        found = client.get(f"{V1}/events").json()["items"]
+        assert sorted(one["event_id"] for one in found) == sorted(SLUGS)
+        later = {"from": "2025-03-16T00:00:00Z"}
+        assert client.get(f"{V1}/events", params=later).json()["items"] == []
+        page = client.get("/events").text
+        assert "Ash vs Birch" in page
+        assert "day=2025-03-14" in page, "the days around it can be chosen"
+        assert "The sample has no closing prices" in client.get("/record").text
 
 
 def test_predict_scores_an_event_here_and_now(client: httpx.Client) -> None:
