@@ -345,12 +345,48 @@ def test_failures_of_the_edge_are_problems_too(client: httpx.Client, api: Api) -
     refused(client.post(f"{V1}/predict", **body), 413, "too_large")  # type: ignore[arg-type]
     body["content"] = b"[" * 60_000
     refused(client.post(f"{V1}/predict", **body), 400, "malformed")  # type: ignore[arg-type]
-    chunks = iter([b" " * 50_000] * 3)
-    refused(client.post(f"{V1}/predict", content=chunks), 413, "too_large")
+    body["content"] = iter([b" " * 50_000] * 3)
+    refused(client.post(f"{V1}/predict", **body), 413, "too_large")  # type: ignore[arg-type]
     text = {"content": "{}", "headers": {"Content-Type": "text/plain"}}
     refused(client.post(f"{V1}/predict", **text), 415, "unsupported_media_type")  # type: ignore[arg-type]
     with api.client("bet") as other:
         refused(other.get(f"{V1}/top3"), 403, "forbidden")
+
+
+BODIES = {
+    "good": b'{"event_id": "e0-2025-03-15-ash-birch"}',
+    "another shape": b'{"nothing": 1}',
+    "not JSON": b"{",
+    "not text": b"\xff\xfe",
+    "deep": b"[" * 60_000,
+    "none": b"",
+}
+
+
+@pytest.mark.parametrize(
+    "path", [f"{V1}/predict", f"{V1}/bets", "/api/v1/crypto/balance", "/api/v1/crypto/send"]
+)
+def test_a_stranger_is_told_nothing_of_a_body(api: Api, path: str) -> None:
+    kind = {"Content-Type": "application/json"}
+    with api.client() as stranger:
+        told = set()
+        for body in BODIES.values():
+            answer = stranger.post(path, content=body, headers=kind)
+            told.add(refused(answer, 401, "unauthorized"))
+        large = stranger.post(path, content=iter([b" " * 50_000] * 3), headers=kind)
+        told.add(refused(large, 401, "unauthorized"))
+    assert len(told) == 1
+    with api.client("transfer") as other:
+        answer = other.post(f"{V1}/predict", content=BODIES["not JSON"], headers=kind)
+        refused(answer, 403, "forbidden")
+
+
+def test_a_body_that_cannot_be_read_is_a_call_too(client: httpx.Client) -> None:
+    kind = {"Content-Type": "application/json"}
+    for left in (99_999, 99_998):
+        answer = client.post(f"{V1}/predict", content=BODIES["not JSON"], headers=kind)
+        refused(answer, 400, "malformed")
+        assert f"r={left};" in answer.headers["RateLimit"]
 
 
 def test_who_calls_too_often_is_told_when_to_come_back(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Final, Generic, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Annotated, Any, Final, Generic, TypeVar
 
 from fastapi import Depends, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
+from starlette.exceptions import HTTPException as HTTPError
+from starlette.responses import Response
 
 from betting_ai.api.limiting import RateLimiter
 from betting_ai.api.reading import Reading
@@ -84,6 +87,27 @@ async def _reading(request: Request) -> Reading:
 async def _app(request: Request) -> App:
     found: App = request.app.state.app
     return found
+
+
+class KeyFirst(APIRoute):
+    """A route that asks for the key before it says anything about a body.
+
+    The framework reads a body before it looks at what a route depends on.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Answers as every route does."""
+        usual = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            try:
+                return await usual(request)
+            except (RequestValidationError, HTTPError):
+                if not hasattr(request.state, "key_id"):
+                    await reader(request)
+                raise
+
+        return handle
 
 
 reader: Final = _Guard[Caller](lambda guard, call: guard.caller(call, Scope.READ))

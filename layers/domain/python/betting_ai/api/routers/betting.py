@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from betting_ai.api import schemas
 from betting_ai.api.bodies import parsed, signed
-from betting_ai.api.dependencies import AppOf, BetCall, ReadingOf, ReadKey, reader
+from betting_ai.api.dependencies import AppOf, BetCall, KeyFirst, ReadingOf, ReadKey, reader
 from betting_ai.api.documented import answer, failures
 from betting_ai.api.idempotency import once
 from betting_ai.api.options import ApiOptions
@@ -35,7 +35,7 @@ from betting_ai.usecases.assess_events import Window
 from betting_ai.usecases.place_bet import PlaceBet, PlaceBetCommand
 from betting_ai.usecases.predict_event import PredictEventCommand
 
-router: Final = APIRouter(prefix="/api/v1/betting", tags=["betting"])
+router: Final = APIRouter(prefix="/api/v1/betting", tags=["betting"], route_class=KeyFirst)
 
 Profile = Annotated[
     Literal["strict", "value"] | None, Query(description="Of the slate; any by default.")
