@@ -396,13 +396,18 @@ def test_who_calls_too_often_is_told_when_to_come_back(
         answers = [client.get(f"{V1}/sessions") for _ in range(4)]
         assert [one.status_code for one in answers] == [200, 200, 200, 429]
         assert answers[0].headers["RateLimit"].startswith('"minute";r=2;t=')
-        assert 1 <= int(answers[3].headers["Retry-After"]) <= 60
+        wait = answers[3].headers["Retry-After"]
+        assert 1 <= int(wait) <= 60
+        assert answers[3].headers["RateLimit"] == f'"minute";r=0;t={wait}'
+        assert answers[3].headers["RateLimit-Policy"] == '"minute";q=3;w=60'
         refused(answers[3], 429, "rate_limited")
         assert client.get(f"{V1}/models").status_code == 200
         with api.client("read") as other:
             assert other.get(f"{V1}/sessions").status_code == 200
         with api.client() as stranger:
             assert [stranger.get(f"{V1}/models").status_code for _ in range(4)] == [401] * 3 + [429]
+            for one in (stranger.get(f"{V1}/models"), stranger.get(f"{V1}/bets")):
+                assert ("r=0" if one.status_code == 429 else "r=2") in one.headers["RateLimit"]
 
 
 def test_only_known_networks_may_call(world: World, database_url: str, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from betting_ai.api.dashboard import views, words
 from betting_ai.api.dashboard.assets import Assets
-from betting_ai.api.dependencies import AppOf, ReadingOf
+from betting_ai.api.dependencies import AppOf, ReadingOf, count
 from betting_ai.api.options import ApiOptions
 from betting_ai.api.problems import STATUS, note, told
 from betting_ai.api.security import COOKIE_LIFETIME, security_of
@@ -369,7 +369,7 @@ async def sign_in(request: Request) -> Response:
     if request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
         raise ForbiddenError("sign in from the page of the dashboard itself")
     caller = request.client.host if request.client else "nowhere"
-    request.app.state.limiter.count(caller, "POST /login")
+    count(request, caller)
     form = parse_qs((await request.body()).decode("utf-8", "replace"))
     there = form.get("next", [""])[0]
     try:
