@@ -15,6 +15,7 @@ import typer
 from betting_ai.cli.context import Json, current_settings
 from betting_ai.domain.markets import BETTING_MARKETS, MATCH_RESULT
 from betting_ai.errors import DomainError
+from betting_ai.usecases.words import span
 
 if TYPE_CHECKING:
     from betting_ai.bootstrap import App
@@ -87,6 +88,7 @@ def _database(app: App, problems: list[str]) -> dict[str, Any]:
         came = source["received_at"]
         age = None if came is None else round((now - came).total_seconds() / 3600, 1)
         source["age_hours"] = age
+        source["age"] = None if came is None else span(now - came)
     return {"location": where, "exists": True, **found}
 
 
@@ -264,8 +266,7 @@ def _lines(report: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _source(source: Mapping[str, Any]) -> str:
     """How old a feed's newest usable payload is, and what became of all of them."""
-    age = source["age_hours"]
-    told = "nothing usable yet" if age is None else f"{age:,.1f} h old"
+    told = f"{source['age']} old" if source["age"] else "nothing usable yet"
     counts = _counts({name: source[name] for name in ("stored", "unchanged", "refused")})
     return f"{told}; payloads: {counts}; refused in 24 h: {source['refused_lately']}"
 
