@@ -454,7 +454,7 @@ def test_before_the_first_slate_the_page_says_how_to_make_one(
             "record": "No pick was recommended yet",
             "sessions": "No session was started yet",
             "models": "Gives picks",
-            "data": "No problem was found",
+            "data": "`train` makes a newer one",
             "events": "Premier League",
         }.items():
             seen.page.goto(path)

@@ -440,6 +440,23 @@ def test_the_evening(api: Api, clock: MovingClock, client: httpx.Client) -> None
     assert {one["status"] for one in found} == {"no_result_yet"}
 
 
+def test_what_is_old_is_a_problem_of_the_data(
+    world: World, database_url: str, tmp_path: Path
+) -> None:
+    """Only where the present is shown: the past is meant to be old."""
+    clock = MovingClock(MORNING + timedelta(days=900))
+    for shows, ok in (("live", False), ("replay", True)):
+        options = ApiOptions(keyless_dashboard=True, shows=shows)  # type: ignore[arg-type]
+        with (
+            served(database_url, tmp_path, clock=clock, options=options) as api,
+            api.client() as browser,
+        ):
+            page = browser.get("/data").text
+        assert ("No problem was found" in page) is ok
+        assert ("The newest match is of 2025-03-15" in page) is not ok
+        assert ("days ago; `train` makes a newer one" in page) is not ok
+
+
 def test_days_that_are_lived_again_have_a_present_of_their_own(
     world: World, database_url: str, tmp_path: Path
 ) -> None:

@@ -32,6 +32,7 @@ from betting_ai.ports.listings import (
 )
 from betting_ai.ports.record import RecordedPick
 from betting_ai.ports.repositories import MemberFigures
+from betting_ai.usecases.aged import aged
 from betting_ai.usecases.track_record import TrackRecordCommand
 
 _KEY: Final = 2**63 - 1
@@ -305,7 +306,8 @@ class Reading:
     def _all_data(self) -> dict[str, Any]:
         now, problems = self._app.clock.now(), []
         health = self._app.database_health()
-        models = []
+        models: list[dict[str, Any]] = []
+        trained: dict[str, date] = {}
         for market in BETTING_MARKETS:
             try:
                 manifest, _ = self._app.registry.choose(
@@ -316,6 +318,9 @@ class Reading:
                 continue
             age = (now.date() - manifest.trained_through).days
             models.append({"market": market.name, "version": manifest.version, "age_days": age})
+            trained[f"{market.name} {manifest.version}"] = manifest.trained_through
+        if self._shows == "live":  # days of the past that are lived again are meant to be old
+            problems += aged(trained, health.last_kickoff, now)
         return {
             "ok": not problems,
             "problems": problems,
