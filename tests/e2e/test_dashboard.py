@@ -537,3 +537,27 @@ def test_bets_are_read_beside_their_session(browser: Browser, open_door: Api, de
         expect(link).to_have_attribute("href", f"events/{told[0]['event_id']}")
         expect(first).to_contain_text(told[0]["selection"])
         assert {one["status"] for one in told} > {"placed"}, "some are settled"
+
+
+def test_the_apis_page_is_as_dark_as_the_page_around_it(browser: Browser, open_door: Api) -> None:
+    brightness = """() => {
+        const grey = (colour) => colour.match(/[0-9.]+/g).slice(0, 3).map(Number)
+            .reduce((sum, part) => sum + part / 3, 0);
+        const style = (selector) => getComputedStyle(document.querySelector(selector));
+        return {
+            ground: grey(style("#swagger").backgroundColor),
+            words: grey(style("#swagger .opblock-summary-path").color),
+            scheme: style("#swagger").colorScheme,
+        };
+    }"""
+    for theme, dark in (("dark", True), ("light", False)):
+        with watched(browser, open_door.url, theme) as seen:
+            seen.page.goto("docs")
+            seen.page.wait_for_selector("#swagger .opblock")
+            for expected in (dark, not dark):
+                found = seen.page.evaluate(brightness)
+                assert (found["ground"] < 60) is expected, found
+                assert (found["words"] > 180) is expected, found
+                assert found["scheme"] == ("dark" if expected else "light")
+                seen.page.get_by_role("button", name="Dark theme").click()
+            assert seen.wrong == []
