@@ -561,3 +561,16 @@ def test_the_apis_page_is_as_dark_as_the_page_around_it(browser: Browser, open_d
                 assert found["scheme"] == ("dark" if expected else "light")
                 seen.page.get_by_role("button", name="Dark theme").click()
             assert seen.wrong == []
+
+
+@pytest.mark.parametrize("device", ["desktop", "phone"])
+def test_every_page_is_in_reach_of_a_thumb(browser: Browser, open_door: Api, device: str) -> None:
+    """Nothing of the navigation lies outside the screen, on the narrowest phone too."""
+    with watched(browser, open_door.url, "light", device) as seen:
+        seen.page.goto("")
+        width = seen.page.evaluate("innerWidth")
+        links = seen.page.get_by_role("navigation", name="Main").get_by_role("link").all()
+        assert len(links) == 6
+        boxes = [box for link in links if (box := link.bounding_box())]
+        assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
+        assert len({round(box["y"]) for box in boxes}) == 1, "they fit in one row"

@@ -375,6 +375,15 @@ def test_months_run_from_the_newest() -> None:
     assert view["groups"][0]["length"] is None
 
 
+def test_what_is_long_is_folded_away() -> None:
+    months = {f"_2024_{month:02}": figures(0.02, None, None, n=1) for month in range(1, 13)}
+    view = views.record_view(record(figures(0.01, -0.3, 0.3), **months), "month")
+    told = [group["name"] for group in view["groups"] + view["more_groups"]]
+    assert told[0] == "December 2024"
+    assert (len(view["groups"]), len(told)) == (6, 12)
+    assert told[-1] == "January 2024"
+
+
 def test_days_lead_to_their_neighbours() -> None:
     today = date(2025, 3, 15)
     assert [(one["name"], one["current"]) for one in views.day_links(None, today)] == [

@@ -310,7 +310,7 @@ def record(
         raise NotFoundError(f"no pick can be {status!r}")
     told = reading.performance(profile=profile or None)
     picks = reading.history(
-        status=status or None, profile=profile or None, after=cursor or None, limit=_PAGE
+        status=status or None, profile=profile or None, after=cursor or None, limit=_NEWEST
     )
     asked = {"by": by, "profile": profile, "status": status}
     return _answer(

@@ -18,6 +18,7 @@ View = dict[str, Any]
 _AGAINST: Final = "Against it: "
 _EV_SCALE: Final = 0.10
 _TAKEABLE: Final = "named"
+_GROUPS_SHOWN: Final = 6
 
 
 def slate_view(body: Mapping[str, Any], now: datetime, frequency: Frequency | None = None) -> View:
@@ -477,6 +478,7 @@ def record_view(record: Mapping[str, Any], by: str, shows: str = "live") -> View
     ]
     scale = Scale.even(ends, least=0.02, most=0.15)
     names = sorted(groups, key=lambda value: _group_order(by, value, groups[value]))
+    told = [{"name": words.group(by, value), **_group(groups[value], scale)} for value in names]
     return {
         **{name: record[name] for name in ("picks", "pending", "replaced", "few")},
         "first_day": record["first_day"] and words.day(record["first_day"]),
@@ -492,9 +494,8 @@ def record_view(record: Mapping[str, Any], by: str, shows: str = "live") -> View
         "by": by,
         "clv_zero": scale.at(0.0),
         "reach": scale.high,
-        "groups": [
-            {"name": words.group(by, value), **_group(groups[value], scale)} for value in names
-        ],
+        "groups": told[:_GROUPS_SHOWN],
+        "more_groups": told[_GROUPS_SHOWN:],
         "series": record["series"],
     }
 
