@@ -405,7 +405,7 @@ def test_a_session_with_open_bets_stays_open(desk: Desk) -> None:
     number = desk.session()
     desk.place(1)
     with SqlUnitOfWork(desk.world.engine) as unit:
-        with pytest.raises(InvalidInputError, match="1 bets are open"):
+        with pytest.raises(InvalidInputError, match="1 bet is open"):
             unit.bets.close_session(number, EVENING)
         with pytest.raises(InvalidInputError, match="is open; close it first"):
             unit.bets.open_session("t", PAPER, "units", Decimal(1), Limits(), EVENING)

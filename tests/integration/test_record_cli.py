@@ -188,7 +188,7 @@ def test_a_bet_from_session_to_ledger(world: World, typed: Type) -> None:
     [shown] = typed("session", "--json").told
     assert typed("session", "list", "--json").told == [shown]
     assert (shown["cash"], shown["at_risk"], shown["bankroll"]) == (490.0, 10.0, 500.0)
-    assert typed("session", "close").err == "error: 1 bets are open; settle them first\n"
+    assert typed("session", "close").err == "error: 1 bet is open; settle it first\n"
     assert typed("venue", "reconcile").code == 3
 
 

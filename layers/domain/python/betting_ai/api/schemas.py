@@ -369,6 +369,7 @@ class MarketPrediction(Answer):
     model: str
     trained_through: date
     may_give_picks: bool
+    gate: Annotated[str, Field(description="Why it may give picks, or why not.")]
 
 
 class Prediction(MarketPrediction):

@@ -32,9 +32,6 @@ _MEMBERS: Final = {
 }
 
 
-_NO_PICKS: Final = "This market gives no picks: see its model card."
-
-
 def show_slate(slate: Slate, frequency: Frequency | None = None) -> None:
     """Print a slate; an empty one also says how often there is something."""
     console = _console()
@@ -62,14 +59,18 @@ def show_prediction(prediction: Mapping[str, Any]) -> None:
         style="dim",
     )
     _show_market(console, prediction, [Outcome(name) for name in prediction["market"]])
-    if not prediction["may_give_picks"]:
-        console.print(_NO_PICKS, style="dim")
+    _show_gate(console, prediction)
     for name, other in prediction["other_markets"].items():
         market = betting_market(name)
         console.print(f"Over and under {market.line:g} goals", style="bold")
         _show_market(console, other, market.outcomes)
-        if not other["may_give_picks"]:
-            console.print(_NO_PICKS, style="dim")
+        _show_gate(console, other)
+
+
+def _show_gate(console: Console, prediction: Mapping[str, Any]) -> None:
+    """Why a market gives no picks, where it gives none."""
+    if not prediction["may_give_picks"]:
+        console.print(f"This market gives no picks: {prediction['gate']}.", style="dim")
 
 
 def _show_market(

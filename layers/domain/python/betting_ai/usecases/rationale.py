@@ -249,10 +249,14 @@ class _Words:
         if np.isnan(gap):
             return None
         favoured = self.home if gap > 0 else self.away
-        return (
-            f"Prices of earlier matches rate {favoured} higher than today's do, by "
-            f"{np.expm1(abs(gap)):.0%} in the odds; Elo difference {elo:+.0f} for {self.home}"
+        by = f"{np.expm1(abs(gap)):.1%}"
+        told = (
+            f"Prices of earlier matches rate {self.home} and {self.away} as today's do"
+            if by == "0.0%"
+            else f"Prices of earlier matches rate {favoured} higher than today's do, by {by} in "
+            "the odds"
         )
+        return f"{told}; Elo difference {elo:+.0f} for {self.home}"
 
     def goal_lines(self) -> str | None:
         """How far the goal markets are from the result's own prices."""

@@ -77,7 +77,12 @@ class SqlBetRepository:
             sa.select(sa.func.count()).where(bet.session_id == session_id, bet.status.in_(_OPEN))
         )
         if waiting:
-            raise InvalidInputError(f"{waiting} bets are open; settle them first")
+            told = (
+                "1 bet is open; settle it"
+                if waiting == 1
+                else f"{waiting} bets are open; settle them"
+            )
+            raise InvalidInputError(f"{told} first")
         closed = self._connection.execute(
             sa.update(table)
             .where(table.id == session_id, table.status == "open")
