@@ -339,7 +339,14 @@ def test_health_is_open_and_ready_is_not(client: httpx.Client, api: Api, world: 
 
 def test_failures_of_the_edge_are_problems_too(client: httpx.Client, api: Api) -> None:
     refused(client.get("/nowhere"), 404, "not_found")
-    refused(client.delete(f"{V1}/top3"), 405, "method_not_allowed")
+    for path, methods in {"top3": "GET", "bets": "GET, POST", "predict": "POST"}.items():
+        answer = client.delete(f"{V1}/{path}")
+        refused(answer, 405, "method_not_allowed")
+        assert answer.headers["Allow"] == methods
+    refused(client.delete("/nowhere"), 404, "not_found")
+    elsewhere = client.delete("/events")
+    refused(elsewhere, 405, "method_not_allowed")
+    assert elsewhere.headers["Allow"] == "GET"
     refused(client.get(f"{V1}/top3", headers={"Host": "evil.example"}), 421, "unknown_host")
     body = {"content": b"{" + b" " * 70_000, "headers": {"Content-Type": "application/json"}}
     refused(client.post(f"{V1}/predict", **body), 413, "too_large")  # type: ignore[arg-type]
