@@ -252,6 +252,12 @@ def test_a_persons_word_on_a_name(world: World, typed: Type) -> None:
         assert unit.teams.aliases("odds_api", "ENG") == {"Ash Utd": "Ash"}
 
 
+@pytest.mark.parametrize("command", ["history", "performance"])
+def test_an_end_before_its_beginning_is_refused(typed: Type, command: str) -> None:
+    answer = typed(command, "--from", "2025-03-16", "--to", "2025-03-15")
+    assert (answer.code, answer.err) == (2, "error: --to lies before --from; swap the two\n")
+
+
 def test_real_venues_are_off(typed: Type) -> None:
     answer = typed("venue", "balance", "--venue", "cloudbet")
     assert (answer.code, "BETTING_AI_REAL_VENUES=cloudbet" in answer.err) == (1, True)
