@@ -40,7 +40,7 @@ from betting_ai.adapters.sql.unit_of_work import SqlUnitOfWork, unit_of_work_fac
 from betting_ai.domain.leagues import SEASON_FILE_LEAGUES
 from betting_ai.domain.markets import Market
 from betting_ai.ports.keys import CallName, StoredAnswer
-from betting_ai.ports.listings import EventQuery, PickQuery, PriceQuery
+from betting_ai.ports.listings import BetQuery, EventQuery, PickQuery, PriceQuery
 from betting_ai.ports.repositories import FactsQuery
 from betting_ai.usecases.track_record import TrackRecord, TrackRecordCommand
 from ten_million import DAYS_OF_PICKS, NOW, PICKS
@@ -180,6 +180,14 @@ def shown(things: Things) -> dict[str, Draw]:
 def beside(things: Things) -> dict[str, Draw]:
     """What else the routes ask."""
     return {
+        "bets": bets(),
+        "bets, next page": bets(before=lambda: things.random.integers(100, PICKS)),
+        "bets of a session": bets(session_id=lambda: things.random.integers(1, 21)),
+        "bets of a session and status": bets(
+            session_id=lambda: things.random.integers(1, 21), status=lambda: "won"
+        ),
+        "bets lost": bets(status=lambda: "lost"),
+        "newest bets of each session": drawn(lambda unit: unit.listings.newest_bets(20)),
         "bets by session": drawn(lambda unit: unit.listings.bet_counts()),
         "transfer": drawn(
             lambda unit, key: unit.listings.transfer(key), lambda: _uuid(things.random)
@@ -252,6 +260,16 @@ def picks(**asked: Callable[[], Any]) -> Draw:
     def draw() -> Ask:
         query = PickQuery("live", limit=51, **{name: each() for name, each in asked.items()})
         return lambda unit: unit.listings.picks(query)
+
+    return draw
+
+
+def bets(**asked: Callable[[], Any]) -> Draw:
+    """A page of bets."""
+
+    def draw() -> Ask:
+        query = BetQuery(limit=51, **{name: each() for name, each in asked.items()})
+        return lambda unit: unit.listings.bets(query)
 
     return draw
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from pg8000.native import Connection
@@ -20,6 +21,10 @@ from betting_ai.bootstrap import App, build
 from betting_ai.clock import FixedClock
 from betting_ai.domain.protections import Limits
 from betting_ai.domain.slate import Criteria
+from betting_ai.ports.bets import BetStatus, NewBet
+from betting_ai.ports.listings import PickQuery
+from betting_ai.ports.record import RecordedPick
+from betting_ai.ports.unit_of_work import UnitOfWork
 from betting_ai.settings import load_settings
 from betting_ai.usecases.assess_events import Window
 from betting_ai.usecases.prepare_data import PrepareDataCommand
@@ -119,8 +124,24 @@ def _live(app: App) -> None:
     empty = strict if PAST is FILES else strict.with_overrides(min_expected_value=0.5)
     _slate(app, PAST.now, empty, LIVE)
     with app.units() as unit:
-        unit.bets.open_session("spring", "paper", "units", Decimal(1000), Limits(), PAST.now)
+        spring = unit.bets.open_session(
+            "spring", "paper", "units", Decimal(1000), Limits(), PAST.now
+        )
+        for pick in unit.listings.picks(PickQuery(REPLAY))[::-1]:
+            _bet(unit, spring.id, pick)
         unit.commit()
+    app.settle_picks(SettlePicksCommand(PAST.now, app.settings.channel))
+
+
+def _bet(unit: UnitOfWork, session: int, pick: RecordedPick) -> None:
+    """What was recommended, taken on paper in its own morning."""
+    reference = uuid4()
+    bet = NewBet(
+        reference, session, pick.id, pick.event_id, pick.bookmaker, pick.market, pick.line,
+        pick.outcome, pick.price, pick.stake, "paper", "paper",
+    )  # fmt: skip
+    assert unit.bets.begin(bet, pick.as_of)
+    unit.bets.resolve(reference, BetStatus.PLACED, at=pick.as_of)
 
 
 def _window(morning: datetime) -> Window:

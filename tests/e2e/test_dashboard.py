@@ -454,7 +454,7 @@ def test_before_the_first_slate_the_page_says_how_to_make_one(
             "record": "No pick was recommended yet",
             "sessions": "No session was started yet",
             "models": "Gives picks",
-            "data": "No problem was found",
+            "data": "`train` makes a newer one",
             "events": "Premier League",
         }.items():
             seen.page.goto(path)
@@ -523,3 +523,54 @@ def test_the_picture_of_the_readme(browser: Browser, open_door: Api) -> None:
         path = SCREENS / "picture.png"
         seen.page.screenshot(path=path)
         assert path.stat().st_size < 300_000
+
+
+@pytest.mark.parametrize("device", ["desktop", "phone"])
+def test_bets_are_read_beside_their_session(browser: Browser, open_door: Api, device: str) -> None:
+    with watched(browser, open_door.url, "light", device) as seen:
+        seen.page.goto("sessions")
+        rows = seen.page.get_by_role("table").get_by_role("row")
+        told = open_door.api.state.reading.newest_bets(20)
+        assert rows.count() == 1 + len(told) > 1
+        first = rows.nth(1)
+        link = first.get_by_role("link", name=told[0]["event_name"])
+        expect(link).to_have_attribute("href", f"events/{told[0]['event_id']}")
+        expect(first).to_contain_text(told[0]["selection"])
+        assert {one["status"] for one in told} > {"placed"}, "some are settled"
+
+
+def test_the_apis_page_is_as_dark_as_the_page_around_it(browser: Browser, open_door: Api) -> None:
+    brightness = """() => {
+        const grey = (colour) => colour.match(/[0-9.]+/g).slice(0, 3).map(Number)
+            .reduce((sum, part) => sum + part / 3, 0);
+        const style = (selector) => getComputedStyle(document.querySelector(selector));
+        return {
+            ground: grey(style("#swagger").backgroundColor),
+            words: grey(style("#swagger .opblock-summary-path").color),
+            scheme: style("#swagger").colorScheme,
+        };
+    }"""
+    for theme, dark in (("dark", True), ("light", False)):
+        with watched(browser, open_door.url, theme) as seen:
+            seen.page.goto("docs")
+            seen.page.wait_for_selector("#swagger .opblock")
+            for expected in (dark, not dark):
+                found = seen.page.evaluate(brightness)
+                assert (found["ground"] < 60) is expected, found
+                assert (found["words"] > 180) is expected, found
+                assert found["scheme"] == ("dark" if expected else "light")
+                seen.page.get_by_role("button", name="Dark theme").click()
+            assert seen.wrong == []
+
+
+@pytest.mark.parametrize("device", ["desktop", "phone"])
+def test_every_page_is_in_reach_of_a_thumb(browser: Browser, open_door: Api, device: str) -> None:
+    """Nothing of the navigation lies outside the screen, on the narrowest phone too."""
+    with watched(browser, open_door.url, "light", device) as seen:
+        seen.page.goto("")
+        width = seen.page.evaluate("innerWidth")
+        links = seen.page.get_by_role("navigation", name="Main").get_by_role("link").all()
+        assert len(links) == 6
+        boxes = [box for link in links if (box := link.bounding_box())]
+        assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
+        assert len({round(box["y"]) for box in boxes}) == 1, "they fit in one row"

@@ -16,6 +16,8 @@ from pydantic import BaseModel
 
 from betting_ai.adapters.sql.unit_of_work import SqlUnitOfWork
 from betting_ai.api import schemas
+from betting_ai.api.options import ApiOptions
+from betting_ai.api.reading import Reading
 from betting_ai.clock import MovingClock
 from betting_ai.domain.protections import Limits
 from betting_ai.usecases.place_bet import PlaceBetCommand
@@ -135,6 +137,27 @@ def test_events_by_league_and_time(client: httpx.Client) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("path", "since", "until"),
+    [
+        ("events", "2025-03-16T00:00:00Z", "2025-03-15T23:59:59Z"),
+        ("events", "2025-03-16T00:00:00+02:00", "2025-03-15T21:00:00Z"),
+        ("recommendations/history", "2025-03-16", "2025-03-15"),
+        ("performance", "2025-03-16", "2025-03-15"),
+    ],
+)
+def test_an_end_before_its_beginning_is_a_mistake(
+    client: httpx.Client, path: str, since: str, until: str
+) -> None:
+    asked = {"from": since, "to": until}
+    detail = refused(client.get(f"{V1}/{path}", params=asked), 422, "invalid_input")
+    assert detail == "query.to: lies before from; swap the two"
+    swapped = {"from": until, "to": since}
+    assert client.get(f"{V1}/{path}", params=swapped).status_code == 200
+    same = {"from": since, "to": since}
+    assert client.get(f"{V1}/{path}", params=same).status_code == 200
+
+
 def test_an_event_with_all_that_is_known(client: httpx.Client, world: World) -> None:
     world.tell(match(0, (2, 1)))
     world.settle()
@@ -214,6 +237,52 @@ def test_a_bet_is_placed_once(better: httpx.Client, client: httpx.Client, world:
     assert (one["bets"], one["at_risk"]) == (1, 12.5)
 
 
+def test_bets_newest_first_with_what_became_of_them(
+    better: httpx.Client, client: httpx.Client, world: World
+) -> None:
+    path = f"{V1}/bets"
+    assert told(client.get(path), schemas.Page[schemas.BetTold])["items"] == []
+    keys = [row["id"] for row in world.rows("SELECT id FROM recommendations ORDER BY rank")]
+    for key in keys:
+        assert bet(better, {"recommendation_id": key, "stake": 10}).status_code == 201
+    found = told(client.get(path), schemas.Page[schemas.BetTold])["items"]
+    assert [one["recommendation_id"] for one in found] == keys[::-1]
+    assert [one["event_name"] for one in found] == ["Cedar vs Date", "Ash vs Birch"]
+    assert [(one["selection"], one["status"], one["profit"]) for one in found] == [
+        ("Cedar", "placed", None),
+        ("Ash", "placed", None),
+    ]
+    assert [len(page) for page in every_page(client, path, limit=1)] == [1, 1]
+    world.tell(match(0, (2, 1)))
+    world.settle()
+    (won,) = client.get(path, params={"status": "won"}).json()["items"]
+    assert won["event_id"] == SLUGS[0]
+    assert won["profit"] == pytest.approx(won["stake"] * (won["odds"] - 1), abs=0.005)
+    assert won["settled_at"] is not None
+    (session,) = client.get(f"{V1}/sessions").json()["items"]
+    mine = client.get(path, params={"session_id": session["session_id"]}).json()["items"]
+    assert len(mine) == 2
+    other = client.get(path, params={"session_id": session["session_id"] + 1})
+    assert other.json() == {"items": [], "next_cursor": None}
+    refused(client.get(path, params={"status": "lucky"}), 422, "invalid_input")
+    refused(client.get(path, params={"cursor": "bm9wZQ"}), 422, "invalid_input")
+
+
+def test_the_newest_bets_of_each_session(better: httpx.Client, api: Api, world: World) -> None:
+    for row in world.rows("SELECT id FROM recommendations ORDER BY rank"):
+        assert bet(better, {"recommendation_id": row["id"], "stake": 10}).status_code == 201
+    world.change("UPDATE betting_sessions SET status = 'closed', ended_at = now()")
+    with SqlUnitOfWork(world.engine) as unit:
+        unit.bets.open_session("next", "paper", "units", Decimal(1000), Limits(), MORNING)
+        unit.commit()
+    world.publish(slate(pick(2, 1), as_of=MORNING + timedelta(minutes=1)))
+    (third,) = world.rows("SELECT max(id) AS id FROM recommendations")
+    assert bet(better, {"recommendation_id": third["id"], "stake": 10}).status_code == 201
+    reading: Reading = api.api.state.reading
+    assert [one["event_id"] for one in reading.newest_bets(20)] == SLUGS[2::-1]
+    assert [one["event_id"] for one in reading.newest_bets(1)] == SLUGS[2:0:-1]
+
+
 def test_a_pick_is_one_bet_whoever_asks(better: httpx.Client, api: Api, world: World) -> None:
     (key,) = [row["id"] for row in world.rows("SELECT id FROM recommendations WHERE rank = 1")]
     first = told(bet(better, {"recommendation_id": key}), schemas.BetTold, 201)
@@ -270,18 +339,61 @@ def test_health_is_open_and_ready_is_not(client: httpx.Client, api: Api, world: 
 
 def test_failures_of_the_edge_are_problems_too(client: httpx.Client, api: Api) -> None:
     refused(client.get("/nowhere"), 404, "not_found")
-    refused(client.delete(f"{V1}/top3"), 405, "method_not_allowed")
+    for path, methods in {"top3": "GET", "bets": "GET, POST", "predict": "POST"}.items():
+        answer = client.delete(f"{V1}/{path}")
+        refused(answer, 405, "method_not_allowed")
+        assert answer.headers["Allow"] == methods
+    refused(client.delete("/nowhere"), 404, "not_found")
+    elsewhere = client.delete("/events")
+    refused(elsewhere, 405, "method_not_allowed")
+    assert elsewhere.headers["Allow"] == "GET"
     refused(client.get(f"{V1}/top3", headers={"Host": "evil.example"}), 421, "unknown_host")
     body = {"content": b"{" + b" " * 70_000, "headers": {"Content-Type": "application/json"}}
     refused(client.post(f"{V1}/predict", **body), 413, "too_large")  # type: ignore[arg-type]
     body["content"] = b"[" * 60_000
     refused(client.post(f"{V1}/predict", **body), 400, "malformed")  # type: ignore[arg-type]
-    chunks = iter([b" " * 50_000] * 3)
-    refused(client.post(f"{V1}/predict", content=chunks), 413, "too_large")
+    body["content"] = iter([b" " * 50_000] * 3)
+    refused(client.post(f"{V1}/predict", **body), 413, "too_large")  # type: ignore[arg-type]
     text = {"content": "{}", "headers": {"Content-Type": "text/plain"}}
     refused(client.post(f"{V1}/predict", **text), 415, "unsupported_media_type")  # type: ignore[arg-type]
     with api.client("bet") as other:
         refused(other.get(f"{V1}/top3"), 403, "forbidden")
+
+
+BODIES = {
+    "good": b'{"event_id": "e0-2025-03-15-ash-birch"}',
+    "another shape": b'{"nothing": 1}',
+    "not JSON": b"{",
+    "not text": b"\xff\xfe",
+    "deep": b"[" * 60_000,
+    "none": b"",
+}
+
+
+@pytest.mark.parametrize(
+    "path", [f"{V1}/predict", f"{V1}/bets", "/api/v1/crypto/balance", "/api/v1/crypto/send"]
+)
+def test_a_stranger_is_told_nothing_of_a_body(api: Api, path: str) -> None:
+    kind = {"Content-Type": "application/json"}
+    with api.client() as stranger:
+        told = set()
+        for body in BODIES.values():
+            answer = stranger.post(path, content=body, headers=kind)
+            told.add(refused(answer, 401, "unauthorized"))
+        large = stranger.post(path, content=iter([b" " * 50_000] * 3), headers=kind)
+        told.add(refused(large, 401, "unauthorized"))
+    assert len(told) == 1
+    with api.client("transfer") as other:
+        answer = other.post(f"{V1}/predict", content=BODIES["not JSON"], headers=kind)
+        refused(answer, 403, "forbidden")
+
+
+def test_a_body_that_cannot_be_read_is_a_call_too(client: httpx.Client) -> None:
+    kind = {"Content-Type": "application/json"}
+    for left in (99_999, 99_998):
+        answer = client.post(f"{V1}/predict", content=BODIES["not JSON"], headers=kind)
+        refused(answer, 400, "malformed")
+        assert f"r={left};" in answer.headers["RateLimit"]
 
 
 def test_who_calls_too_often_is_told_when_to_come_back(
@@ -291,13 +403,18 @@ def test_who_calls_too_often_is_told_when_to_come_back(
         answers = [client.get(f"{V1}/sessions") for _ in range(4)]
         assert [one.status_code for one in answers] == [200, 200, 200, 429]
         assert answers[0].headers["RateLimit"].startswith('"minute";r=2;t=')
-        assert 1 <= int(answers[3].headers["Retry-After"]) <= 60
+        wait = answers[3].headers["Retry-After"]
+        assert 1 <= int(wait) <= 60
+        assert answers[3].headers["RateLimit"] == f'"minute";r=0;t={wait}'
+        assert answers[3].headers["RateLimit-Policy"] == '"minute";q=3;w=60'
         refused(answers[3], 429, "rate_limited")
         assert client.get(f"{V1}/models").status_code == 200
         with api.client("read") as other:
             assert other.get(f"{V1}/sessions").status_code == 200
         with api.client() as stranger:
             assert [stranger.get(f"{V1}/models").status_code for _ in range(4)] == [401] * 3 + [429]
+            for one in (stranger.get(f"{V1}/models"), stranger.get(f"{V1}/bets")):
+                assert ("r=0" if one.status_code == 429 else "r=2") in one.headers["RateLimit"]
 
 
 def test_only_known_networks_may_call(world: World, database_url: str, tmp_path: Path) -> None:
@@ -328,6 +445,51 @@ def test_the_evening(api: Api, clock: MovingClock, client: httpx.Client) -> None
     assert client.get(f"{V1}/events").json()["items"] == []
     found = client.get(f"{V1}/events", params={"from": "2025-03-15T00:00:00Z"}).json()["items"]
     assert {one["status"] for one in found} == {"no_result_yet"}
+
+
+def test_what_is_old_is_a_problem_of_the_data(
+    world: World, database_url: str, tmp_path: Path
+) -> None:
+    """Only where the present is shown: the past is meant to be old."""
+    clock = MovingClock(MORNING + timedelta(days=900))
+    for shows, ok in (("live", False), ("replay", True)):
+        options = ApiOptions(keyless_dashboard=True, shows=shows)  # type: ignore[arg-type]
+        with (
+            served(database_url, tmp_path, clock=clock, options=options) as api,
+            api.client() as browser,
+        ):
+            page = browser.get("/data").text
+        assert ("No problem was found" in page) is ok
+        assert ("The newest match is of 2025-03-15" in page) is not ok
+        assert ("days ago; `train` makes a newer one" in page) is not ok
+
+
+def test_days_that_are_lived_again_have_a_present_of_their_own(
+    world: World, database_url: str, tmp_path: Path
+) -> None:
+    """Years later, what was to come when the newest slate was made is still what is shown."""
+    clock = MovingClock(MORNING + timedelta(days=900))
+    options = ApiOptions(keyless_dashboard=True, shows="replay")
+    with (
+        served(database_url, tmp_path, clock=clock, options=options) as api,
+        api.client("read") as client,
+    ):
+        assert client.get(f"{V1}/events").json()["items"] == []
+    with SqlUnitOfWork(world.engine) as unit:
+        unit.slates.add(slate(pick(0, 1)), (), "replay")
+        unit.commit()
+    with (
+        served(database_url, tmp_path, clock=clock, options=options) as api,
+        api.client("read") as client,
+    ):
+        found = client.get(f"{V1}/events").json()["items"]
+        assert sorted(one["event_id"] for one in found) == sorted(SLUGS)
+        later = {"from": "2025-03-16T00:00:00Z"}
+        assert client.get(f"{V1}/events", params=later).json()["items"] == []
+        page = client.get("/events").text
+        assert "Ash vs Birch" in page
+        assert "day=2025-03-14" in page, "the days around it can be chosen"
+        assert "The sample has no closing prices" in client.get("/record").text
 
 
 def test_predict_scores_an_event_here_and_now(client: httpx.Client) -> None:

@@ -261,6 +261,23 @@ def test_what_a_venue_does_not_have_is_not_bet_on(desk: Desk) -> None:
         desk.place(1)
 
 
+def test_a_match_that_has_begun_is_said_to_have_begun(desk: Desk) -> None:
+    """A venue takes it down, and so offers nothing; that is not what the bettor has to know."""
+    desk.session()
+    later = desk.paper(RULES)
+    desk.now = EVENING
+    begun = r"Ash vs Birch began at 2025-03-15 15:00 UTC; what has begun or ended is not bet on"
+    with pytest.raises(NotOfferedError, match=begun):
+        desk.place(1, venue=desk.paper(RULES))
+    desk.world.change("DELETE FROM odds")
+    with pytest.raises(NotOfferedError, match=begun):
+        desk.place(1, venue=later)
+    desk.now = MORNING
+    with pytest.raises(NotOfferedError, match="does not offer"):
+        desk.place(1, venue=later)
+    assert desk.world.rows("SELECT id FROM bets") == []
+
+
 def test_a_venues_own_names_are_matched_or_refused(desk: Desk) -> None:
     desk.session()
 
@@ -388,7 +405,7 @@ def test_a_session_with_open_bets_stays_open(desk: Desk) -> None:
     number = desk.session()
     desk.place(1)
     with SqlUnitOfWork(desk.world.engine) as unit:
-        with pytest.raises(InvalidInputError, match="1 bets are open"):
+        with pytest.raises(InvalidInputError, match="1 bet is open"):
             unit.bets.close_session(number, EVENING)
         with pytest.raises(InvalidInputError, match="is open; close it first"):
             unit.bets.open_session("t", PAPER, "units", Decimal(1), Limits(), EVENING)

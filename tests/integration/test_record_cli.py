@@ -184,10 +184,37 @@ def test_a_bet_from_session_to_ledger(world: World, typed: Type) -> None:
     assert [(line["kind"], line["amount"]) for line in lines] == [
         ("deposit", 500.0), ("stake", -10.0),
     ]  # fmt: skip
+    assert [line["balance"] for line in lines] == [500.0, 490.0]
     [shown] = typed("session", "--json").told
+    assert typed("session", "list", "--json").told == [shown]
     assert (shown["cash"], shown["at_risk"], shown["bankroll"]) == (490.0, 10.0, 500.0)
-    assert typed("session", "close").err == "error: 1 bets are open; settle them first\n"
+    assert typed("session", "close").err == "error: 1 bet is open; settle it first\n"
     assert typed("venue", "reconcile").code == 3
+
+
+def test_bets_and_money_are_read_on_80_columns(
+    world: World, typed: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert typed("session", "list").code == 3
+    tomorrow(world)
+    typed("session", "start", "--bankroll", "500", "--limit", "per_event=0.02", "--name", "autumn")
+    assert typed("session", "violations").code == 3
+    placed = typed("venue", "place", "1", "--json").told
+    typed("venue", "place", "1", "--reference", "2b0c8a52-7d61-4e3f-9d60-0d2f4f7f9a10")
+    odds = f"{placed['odds']:.2f}"
+    for words, said in {
+        ("venue", "bets"): ("Ivy vs Juniper, E0, ", f"home {odds} at bet365, paper (paper)"),
+        ("session", "ledger"): ("deposit", f"Ivy vs Juniper, home {odds}", "-10.00", "490.00"),
+        ("session", "violations"): ("-ivy-juniper", "event exposure: 20.00 would be at risk"),
+        ("session", "list"): ("autumn", "paper, open, since ", "490.00", "500.00 units"),
+    }.items():
+        shown = typed(*words).out
+        assert max(map(len, shown.splitlines())) <= 80
+        assert "\N{HORIZONTAL ELLIPSIS}" not in shown, "nothing is cut"
+        for text in said:
+            assert text in shown
+    assert typed("session", "list").out == typed("session").out
 
 
 def test_the_ways_to_stop(world: World, typed: Type) -> None:
@@ -223,6 +250,12 @@ def test_a_persons_word_on_a_name(world: World, typed: Type) -> None:
     assert [one["name"] for one in typed("review", "--json").told] == ["Oak"]
     with SqlUnitOfWork(world.engine) as unit:
         assert unit.teams.aliases("odds_api", "ENG") == {"Ash Utd": "Ash"}
+
+
+@pytest.mark.parametrize("command", ["history", "performance"])
+def test_an_end_before_its_beginning_is_refused(typed: Type, command: str) -> None:
+    answer = typed(command, "--from", "2025-03-16", "--to", "2025-03-15")
+    assert (answer.code, answer.err) == (2, "error: --to lies before --from; swap the two\n")
 
 
 def test_real_venues_are_off(typed: Type) -> None:

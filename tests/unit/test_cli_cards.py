@@ -186,6 +186,7 @@ def test_a_prediction_shows_every_source_and_price(capsys: pytest.CaptureFixture
             "model": "2024-06-30",
             "trained_through": "2024-06-30",
             "may_give_picks": True,
+            "gate": "5 books on most matches",
             "other_markets": {
                 "over_under_2_5": {
                     "market": two,
@@ -195,6 +196,7 @@ def test_a_prediction_shows_every_source_and_price(capsys: pytest.CaptureFixture
                     "best_prices": {"over": price, "under": dict.fromkeys(price)},
                     "upper_bound": False,
                     "may_give_picks": False,
+                    "gate": "1 book on most matches",
                 }
             },
         }
@@ -203,7 +205,7 @@ def test_a_prediction_shows_every_source_and_price(capsys: pytest.CaptureFixture
     for words in ("XGBoost", "unknown", "Pinnacle", "none", "3.64", "3.77", "-3.5%", "17 h old"):
         assert words in text
     assert text.lower().count("upper bound") == 1
-    for words in ("Over and under 2.5 goals", "58.1%", "41.9%", "gives no picks"):
+    for words in ("Over and under 2.5 goals", "58.1%", "41.9%", "gives no picks: 1 book on"):
         assert words in text
 
 

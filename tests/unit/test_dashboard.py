@@ -60,6 +60,7 @@ def test_times() -> None:
     ("minutes", "told"),
     [
         (0, "0 min"), (59, "59 min"), (60, "1 h"), (150, "2 h 30 min"), (1020, "17 h"),
+        (24 * 60 + 59, "24 h"),
         (2880, "2 d"), (4560, "3 d 4 h"), (14640, "10 d"), (89 * 1440, "89 d"),
         (150 * 1440, "5 months"), (1147 * 1440, "3 years"), (-150, "2 h 30 min"),
     ],
@@ -347,6 +348,14 @@ def test_the_headline_claims_no_more_than_it_shows(
     assert view["headline"].endswith(told)
 
 
+def test_the_sample_awaits_no_closing_prices() -> None:
+    view = views.record_view(record(figures(None, None, None)), "month", "replay")
+    assert view["headline"].startswith("The sample has no closing prices")
+    assert view["no_close"] == "none"
+    view = views.record_view(record(figures(0.03, None, None)), "month", "replay")
+    assert view["headline"].endswith("one day says nothing yet.")
+
+
 def test_few_picks_are_said_to_be_few() -> None:
     view = views.record_view(record(figures(0.01, 0.0, 0.02, n=1)), "month")
     assert view["few"]
@@ -364,6 +373,15 @@ def test_months_run_from_the_newest() -> None:
     assert view["reach"] == 0.15, "what lies far out is cut off"
     assert view["groups"][1]["length"] == "100.00%"
     assert view["groups"][0]["length"] is None
+
+
+def test_what_is_long_is_folded_away() -> None:
+    months = {f"_2024_{month:02}": figures(0.02, None, None, n=1) for month in range(1, 13)}
+    view = views.record_view(record(figures(0.01, -0.3, 0.3), **months), "month")
+    told = [group["name"] for group in view["groups"] + view["more_groups"]]
+    assert told[0] == "December 2024"
+    assert (len(view["groups"]), len(told)) == (6, 12)
+    assert told[-1] == "January 2024"
 
 
 def test_days_lead_to_their_neighbours() -> None:

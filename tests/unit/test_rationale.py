@@ -132,6 +132,20 @@ def blank(assessment: Assessment, event: int, *names: str) -> Assessment:
     return changed(assessment, event, **dict.fromkeys(names, np.nan))
 
 
+def test_a_difference_of_nothing_is_not_told_as_one(
+    assessment: Assessment, picks: tuple[Pick, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("betting_ai.usecases.rationale.MOST_REASONS", 99)
+    monkeypatch.setattr("betting_ai.usecases.rationale.LEAST_EFFECT", 0.0)
+    pick = picks[0]
+    event = row_of(assessment, pick)
+    for gap, told in ((0.0002, "as today's do; Elo"), (0.004, "by 0.4% in the odds; Elo")):
+        seen = changed(assessment, event, market_rating_gap=gap)
+        reasons = " ".join(explain(seen, pick, event, AS_OF).key_reasons)
+        assert told in reasons
+        assert "by 0%" not in reasons
+
+
 def test_two_numbers_that_read_the_same_speak_for_nobody(
     assessment: Assessment, picks: tuple[Pick, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:

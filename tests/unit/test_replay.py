@@ -224,6 +224,10 @@ def test_over_and_under_come_through_the_same_code() -> None:
     manifest = Manifest.from_json(files[MANIFEST])
     assert manifest.market == OVER_UNDER.name
     assert not manifest.gate.open  # two books beside the average are too few
+    assert manifest.gate.why.startswith("2 books on most matches; ")
+    assert "with fewer than 3 books a good price cannot be told from a stale one" in (
+        manifest.gate.why
+    )
     opened = replace(manifest, gate=Gate(True, "by hand"), ev_map=EvMap.identity(0.005))
     files[MANIFEST] = opened.to_json().encode()
     version = manifest.version

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Final, Generic, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Annotated, Any, Final, Generic, TypeVar
 
 from fastapi import Depends, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
+from starlette.exceptions import HTTPException as HTTPError
+from starlette.responses import Response
 
 from betting_ai.api.limiting import RateLimiter
 from betting_ai.api.reading import Reading
 from betting_ai.api.security import Caller, Security, SignedCall, security_of
 from betting_ai.bootstrap import App
 from betting_ai.domain.keys import Scope
-from betting_ai.errors import InvalidInputError, UnauthorizedError
+from betting_ai.errors import InvalidInputError, RateLimitedError, UnauthorizedError
 
 Asked = TypeVar("Asked", Caller, SignedCall)
 
@@ -40,13 +43,13 @@ async def _within_rate(request: Request, asked: Awaitable[Asked]) -> Asked:
     try:
         found = await asked
     except UnauthorizedError:
-        _count(request, request.client.host if request.client else "nowhere")
+        count(request, request.client.host if request.client else "nowhere")
         raise
     _refuse_other_types(request)
     _refuse_unknown_parameters(request)
     who = found.caller if isinstance(found, SignedCall) else found
     request.state.key_id = who.key.id
-    request.state.rate_headers = _count(request, who.key.id)
+    count(request, who.key.id)
     return found
 
 
@@ -71,9 +74,19 @@ def _refuse_other_types(request: Request) -> None:
         raise HTTPException(415, "the body must be JSON: Content-Type: application/json")
 
 
-def _count(request: Request, who: str) -> tuple[tuple[bytes, bytes], ...]:
+def count(request: Request, who: str) -> None:
+    """Count a call of somebody on a route; the answer will say how many are left.
+
+    Raises:
+        RateLimitedError: it is one too many; that answer says so too.
+    """
     limiter: RateLimiter = request.app.state.limiter
-    return limiter.count(who, f"{request.method} {request.scope['route'].path}")
+    route = f"{request.method} {request.scope['route'].path}"
+    try:
+        request.state.rate_headers = limiter.count(who, route)
+    except RateLimitedError as error:
+        request.state.rate_headers = limiter.headers(0, error.retry_after)
+        raise
 
 
 async def _reading(request: Request) -> Reading:
@@ -84,6 +97,27 @@ async def _reading(request: Request) -> Reading:
 async def _app(request: Request) -> App:
     found: App = request.app.state.app
     return found
+
+
+class KeyFirst(APIRoute):
+    """A route that asks for the key before it says anything about a body.
+
+    The framework reads a body before it looks at what a route depends on.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Answers as every route does."""
+        usual = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            try:
+                return await usual(request)
+            except (RequestValidationError, HTTPError):
+                if not hasattr(request.state, "key_id"):
+                    await reader(request)
+                raise
+
+        return handle
 
 
 reader: Final = _Guard[Caller](lambda guard, call: guard.caller(call, Scope.READ))

@@ -43,4 +43,8 @@ class RateLimiter:
         wait = max(1, math.ceil(self._storage.get_expiry(key) - time.time()))
         if calls > most:
             raise RateLimitedError(f"more than {most} calls a minute; wait {wait} seconds", wait)
-        return (self._policy, (b"ratelimit", b'"minute";r=%d;t=%d' % (most - calls, wait)))
+        return self.headers(most - calls, wait)
+
+    def headers(self, left: int, wait: int) -> Headers:
+        """How many more calls may follow, and after how many seconds the count begins anew."""
+        return (self._policy, (b"ratelimit", b'"minute";r=%d;t=%d' % (left, wait)))

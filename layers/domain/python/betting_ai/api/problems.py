@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from betting_ai.errors import DomainError, StorageFullError
@@ -189,6 +190,19 @@ def unexpected(instance: str = "") -> Response:
     return problem(500, "unexpected", _UNEXPECTED, instance=instance)
 
 
+def _methods(request: Request, first: str) -> list[str]:
+    """What the path of a request takes.
+
+    Args:
+        request: with a method that it does not take.
+        first: what the framework tells: the methods of the first of its routes alone.
+    """
+    found = (route.matches(request.scope) for route in request.app.routes)
+    routes = [told["route"] for match, told in found if match is not Match.NONE and "route" in told]
+    methods = {method for route in routes for method in route.methods}
+    return sorted(methods | set(first.split(", ") if first else ()))
+
+
 def answer_with_problems(app: FastAPI) -> None:
     """Let every failure of an application be told as problem+json."""
 
@@ -213,12 +227,15 @@ def answer_with_problems(app: FastAPI) -> None:
     def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
         code = _CODES.get(error.status_code, "malformed")
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(_methods(request, headers.get("Allow", "")))
         return problem(
             error.status_code,
             code,
             _DETAILS.get(str(error.detail), str(error.detail)),
             instance=request.url.path,
-            headers=error.headers,
+            headers=headers,
         )
 
     def system(request: Request, error: Exception) -> Response:

@@ -11,6 +11,7 @@ from betting_ai.api.problems import told
 from betting_ai.bootstrap import App
 from betting_ai.domain.markets import MATCH_RESULT
 from betting_ai.errors import DomainError, NothingToDoError
+from betting_ai.usecases.words import span
 
 OLD: Final = timedelta(hours=100)
 """Data older than this give no picks, whatever feed they are of."""
@@ -64,7 +65,7 @@ class Readiness:
         if came is None:
             raise NothingToDoError("nothing was ingested yet")
         age = self.app.clock.now() - came
-        age_told = f"the newest are {age.total_seconds() / 3600:.1f} h old"
+        age_told = f"the newest are {span(age)} old"
         if age > OLD:
             raise NothingToDoError(age_told)
         return age_told

@@ -22,6 +22,7 @@ from betting_ai.errors import DomainError, NotFoundError
 from betting_ai.models.manifest import MEMBERS, Manifest
 from betting_ai.ports.bets import Session, StoredBet
 from betting_ai.ports.listings import (
+    BetQuery,
     EventQuery,
     ListedEvent,
     ListedPrice,
@@ -31,6 +32,7 @@ from betting_ai.ports.listings import (
 )
 from betting_ai.ports.record import RecordedPick
 from betting_ai.ports.repositories import MemberFigures
+from betting_ai.usecases.aged import aged
 from betting_ai.usecases.track_record import TrackRecordCommand
 
 _KEY: Final = 2**63 - 1
@@ -99,6 +101,14 @@ class Reading:
             found = unit.listings.slate(self._shows, profile)
         return None if found is None else Published.of(_slate(found))
 
+    def present(self) -> datetime:
+        """From when on events are to come.
+
+        That is now; where days of the past are lived again, it is when the newest slate was made.
+        """
+        slate = self.slate() if self._shows == "replay" else None
+        return self._app.clock.now() if slate is None else instant(slate.body["as_of"])
+
     def events(
         self,
         *,
@@ -108,7 +118,7 @@ class Reading:
         after: str | None = None,
         limit: int = 50,
     ) -> dict[str, Any]:
-        """Events by kick-off with the best prices; from now on where no time is given.
+        """Events by kick-off with the best prices; from the present on where no time is given.
 
         Args:
             league: league code.
@@ -122,7 +132,7 @@ class Reading:
         """
         now = self._app.clock.now()
         query = EventQuery(
-            since=since or now,
+            since=since or self.present(),
             until=until,
             league=league,
             after=place(after, instant, whole(_KEY)),
@@ -264,6 +274,31 @@ class Reading:
         items = [_session(one, counts.get(one.id, 0)) for one in found]
         return {"items": items, "next_cursor": None}
 
+    def bets(
+        self,
+        *,
+        session_id: int | None = None,
+        status: str | None = None,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> dict[str, Any]:
+        """Bets as they stand, newest first.
+
+        Raises:
+            InvalidInputError: the cursor is none.
+        """
+        start = place(after, whole(_KEY))
+        query = BetQuery(session_id, status, start[0] if start else None, limit + 1)
+        with self._app.units() as unit:
+            found = unit.listings.bets(query)
+        items, following = page(found, limit, lambda bet: cursor(bet.id))
+        return {"items": [bet_line(bet) for bet in items], "next_cursor": following}
+
+    def newest_bets(self, each: int) -> list[dict[str, Any]]:
+        """So many bets of each session, newest first."""
+        with self._app.units() as unit:
+            return [bet_line(bet) for bet in unit.listings.newest_bets(each)]
+
     def data(self) -> dict[str, Any]:
         """How the data are: what came when from where, and what is wrong."""
         return self._data.get()
@@ -271,7 +306,8 @@ class Reading:
     def _all_data(self) -> dict[str, Any]:
         now, problems = self._app.clock.now(), []
         health = self._app.database_health()
-        models = []
+        models: list[dict[str, Any]] = []
+        trained: dict[str, date] = {}
         for market in BETTING_MARKETS:
             try:
                 manifest, _ = self._app.registry.choose(
@@ -282,6 +318,9 @@ class Reading:
                 continue
             age = (now.date() - manifest.trained_through).days
             models.append({"market": market.name, "version": manifest.version, "age_days": age})
+            trained[f"{market.name} {manifest.version}"] = manifest.trained_through
+        if self._shows == "live":  # days of the past that are lived again are meant to be old
+            problems += aged(trained, health.last_kickoff, now)
         return {
             "ok": not problems,
             "problems": problems,
@@ -407,7 +446,7 @@ def pick_line(pick: RecordedPick) -> dict[str, Any]:
         "market": pick.market.name.lower(),
         "line": pick.line,
         "outcome": str(pick.outcome),
-        "selection": _selection(pick),
+        "selection": _selection(pick.event_name, pick.market, pick.line, pick.outcome),
         "bookmaker": pick.bookmaker,
         "recommended_odds": number(pick.price),
         "recommended_stake": number(pick.stake),
@@ -425,13 +464,13 @@ def pick_line(pick: RecordedPick) -> dict[str, Any]:
     }
 
 
-def _selection(pick: RecordedPick) -> str:
-    home, _, away = pick.event_name.partition(" vs ")
+def _selection(event_name: str, market: Market, line: float, outcome: Outcome) -> str:
+    home, _, away = event_name.partition(" vs ")
     names = {Outcome.HOME: home, Outcome.AWAY: away, Outcome.DRAW: "Draw"}
-    if pick.market is Market.TOTALS:
-        return f"{pick.outcome.capitalize()} {pick.line:g} goals"
-    line = f" {pick.line:+g}" if pick.market is Market.HANDICAP else ""
-    return f"{names[pick.outcome]}{line}"
+    if market is Market.TOTALS:
+        return f"{outcome.capitalize()} {line:g} goals"
+    handicap = f" {line:+g}" if market is Market.HANDICAP else ""
+    return f"{names[outcome]}{handicap}"
 
 
 def bet_line(stored: StoredBet) -> dict[str, Any]:
@@ -444,9 +483,13 @@ def bet_line(stored: StoredBet) -> dict[str, Any]:
         "venue": bet.venue,
         "mode": bet.mode,
         "event_id": bet.event_id,
+        "event_name": stored.event_name,
+        "league": stored.league,
+        "kickoff": rfc3339(stored.kickoff),
         "market": bet.market.name.lower(),
         "line": bet.line,
         "outcome": str(bet.outcome),
+        "selection": _selection(stored.event_name, bet.market, bet.line, bet.outcome),
         "bookmaker": bet.bookmaker,
         "odds": number(bet.price),
         "stake": number(bet.stake),
@@ -455,6 +498,9 @@ def bet_line(stored: StoredBet) -> dict[str, Any]:
         "venue_reference": stored.venue_reference,
         "created_at": rfc3339(stored.created_at),
         "placed_at": _told(stored.placed_at),
+        "profit": None if stored.profit is None else number(stored.profit),
+        "clv": None if stored.clv is None else round(stored.clv, 6),
+        "settled_at": _told(stored.settled_at),
     }
 
 

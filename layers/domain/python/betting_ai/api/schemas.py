@@ -67,6 +67,9 @@ OutcomeName = Literal["home", "draw", "away", "over", "under"]
 MarketName = Literal["match_result", "totals", "handicap"]
 Mode = Literal["live", "replay"]
 PickStatus = Literal["pending", "replaced", "won", "lost", "void", "half_won", "half_lost"]
+BetStatus = Literal[
+    "unknown", "pending", "placed", "rejected", "won", "lost", "void", "half_won", "half_lost"
+]
 EventStatus = Literal[
     "scheduled", "playing", "no_result_yet", "finished", "postponed", "abandoned", "cancelled",
     "walkover", "retired",
@@ -366,6 +369,7 @@ class MarketPrediction(Answer):
     model: str
     trained_through: date
     may_give_picks: bool
+    gate: Annotated[str, Field(description="Why it may give picks, or why not.")]
 
 
 class Prediction(MarketPrediction):
@@ -530,19 +534,24 @@ class BetTold(Answer):
     venue: str
     mode: Literal["paper", "real"]
     event_id: str
+    event_name: str
+    league: str
+    kickoff: datetime
     market: MarketName
     line: float
     outcome: OutcomeName
+    selection: str
     bookmaker: str
     odds: float
     stake: float
-    status: Literal[
-        "unknown", "pending", "placed", "rejected", "won", "lost", "void", "half_won", "half_lost"
-    ]
+    status: BetStatus
     reason: str | None
     venue_reference: str | None
     created_at: datetime
     placed_at: datetime | None
+    profit: Annotated[float | None, Field(description="Money; null until it is settled.")]
+    clv: Annotated[float | None, Field(description="Closing-line value; null without a close.")]
+    settled_at: datetime | None
 
 
 Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$", examples=["0x" + "ab" * 20])]

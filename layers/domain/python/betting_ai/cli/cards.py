@@ -19,7 +19,7 @@ from betting_ai.domain.books import book
 from betting_ai.domain.markets import Outcome, betting_market
 from betting_ai.domain.slate import Candidate, NearMiss, Pick, Slate, Stamp
 from betting_ai.models.frequency import Frequency
-from betting_ai.usecases.words import REASONS, STAMPS, criteria_asked, no_bet_because, why_not
+from betting_ai.usecases.words import REASONS, STAMPS, criteria_asked, no_bet_because, span, why_not
 
 _WIDEST: Final = 100
 _BAR: Final = 20
@@ -30,9 +30,6 @@ _MEMBERS: Final = {
     "deep_rl": "deep RL",
     "bayesian": "Bayesian",
 }
-
-
-_NO_PICKS: Final = "This market gives no picks: see its model card."
 
 
 def show_slate(slate: Slate, frequency: Frequency | None = None) -> None:
@@ -55,21 +52,25 @@ def show_prediction(prediction: Mapping[str, Any]) -> None:
     as_of = datetime.fromisoformat(prediction["as_of"])
     prices = datetime.fromisoformat(prediction["prices_as_of"])
     console.print(Rule(Text(prediction["event_name"], style="bold"), align="left", style="cyan"))
-    console.print(f"Kick-off {_when(kickoff)}, {_span(kickoff - as_of)} from {_when(as_of)}")
+    console.print(f"Kick-off {_when(kickoff)}, {span(kickoff - as_of)} from {_when(as_of)}")
     console.print(
-        f"Prices {_span(as_of - prices)} old; model {prediction['model']}, trained through "
+        f"Prices {span(as_of - prices)} old; model {prediction['model']}, trained through "
         f"{prediction['trained_through']}",
         style="dim",
     )
     _show_market(console, prediction, [Outcome(name) for name in prediction["market"]])
-    if not prediction["may_give_picks"]:
-        console.print(_NO_PICKS, style="dim")
+    _show_gate(console, prediction)
     for name, other in prediction["other_markets"].items():
         market = betting_market(name)
         console.print(f"Over and under {market.line:g} goals", style="bold")
         _show_market(console, other, market.outcomes)
-        if not other["may_give_picks"]:
-            console.print(_NO_PICKS, style="dim")
+        _show_gate(console, other)
+
+
+def _show_gate(console: Console, prediction: Mapping[str, Any]) -> None:
+    """Why a market gives no picks, where it gives none."""
+    if not prediction["may_give_picks"]:
+        console.print(f"This market gives no picks: {prediction['gate']}.", style="dim")
 
 
 def _show_market(
@@ -144,7 +145,7 @@ def _age(slate: Slate) -> str:
     shown = (*(p.candidate for p in slate.picks), *(m.candidate for m in slate.near_misses))
     if not shown:
         return ""
-    return f"; prices up to {_span(slate.as_of - min(c.prices_as_of for c in shown))} old"
+    return f"; prices up to {span(slate.as_of - min(c.prices_as_of for c in shown))} old"
 
 
 def _card(pick: Pick, slate: Slate) -> RenderableType:
@@ -154,7 +155,7 @@ def _card(pick: Pick, slate: Slate) -> RenderableType:
     facts.add_column(overflow="fold")
     facts.add_row("Match", f"{c.event_name}, {c.league}")
     facts.add_row("Event", Text(c.event_id, style="dim"))
-    facts.add_row("Kick-off", f"{_when(c.kickoff)}, in {_span(c.kickoff - slate.as_of)}")
+    facts.add_row("Kick-off", f"{_when(c.kickoff)}, in {span(c.kickoff - slate.as_of)}")
     facts.add_row("Price", _price(pick))
     facts.add_row("Elsewhere", _others(pick))
     if ages := _ages(pick):
@@ -202,7 +203,7 @@ def _others(pick: Pick) -> str:
     alike = len({quote.get("as_of") for quote in prices.values()}) <= 1
     others = [
         f"{book(code).name} {quote['odds']:.2f}"
-        + ("" if alike else f" ({_span(timedelta(minutes=quote['age_minutes']))} old)")
+        + ("" if alike else f" ({span(timedelta(minutes=quote['age_minutes']))} old)")
         for code, quote in prices.items()
         if code != pick.candidate.bookmaker
     ]
@@ -218,7 +219,7 @@ def _ages(pick: Pick) -> str:
     results = told.get("newest_results", {})
     ages |= {f"last result of {team}": result for team, result in results.items()}
     return ", ".join(
-        f"{what} {_span(timedelta(minutes=age['age_minutes'])) if age else 'before the season'}"
+        f"{what} {span(timedelta(minutes=age['age_minutes'])) if age else 'before the season'}"
         for what, age in ages.items()
     )
 
@@ -290,17 +291,6 @@ def _when(moment: datetime) -> str:
     """In the reader's own time zone."""
     local = moment.astimezone()
     return f"{local:%a} {local.day} {local:%b %Y %H:%M %Z}"
-
-
-def _span(span: timedelta) -> str:
-    """``"7 h"``, ``"35 min"``, ``"3 d 4 h"``."""
-    minutes = round(span.total_seconds() / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours = round(minutes / 60)
-    if hours < 48:
-        return f"{hours} h"
-    return f"{hours // 24} d {hours % 24} h"
 
 
 def _percent(p: float | None, sign: str = "") -> str:

@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,8 @@ import typer
 from betting_ai.cli.context import Json, current_settings
 from betting_ai.domain.markets import BETTING_MARKETS, MATCH_RESULT
 from betting_ai.errors import DomainError
+from betting_ai.usecases.aged import aged
+from betting_ai.usecases.words import span
 
 if TYPE_CHECKING:
     from betting_ai.bootstrap import App
@@ -25,7 +27,6 @@ _TITLES = {
     "quotes_refused": "prices left out",
     "stages": "seconds it took",
 }
-_QUIET = timedelta(days=14)
 _LITTLE_SPACE = 1_000_000_000  # bytes; a season with all its prices takes a tenth of that
 
 
@@ -54,7 +55,7 @@ def _examine(app: App) -> dict[str, Any]:
     return {
         "ok": not problems,
         "problems": problems,
-        "notes": [*_notes(database, app.clock.now()), *_feed_notes(feeds)],
+        "notes": [*_notes(app, database), *_feed_notes(feeds)],
         "settings": _settings(app),
         "alerts": _alerts(app, problems),
         "feeds": feeds,
@@ -65,12 +66,16 @@ def _examine(app: App) -> dict[str, Any]:
     }
 
 
-def _notes(database: Mapping[str, Any], now: datetime) -> list[str]:
+def _notes(app: App, database: Mapping[str, Any]) -> list[str]:
     """What is not broken, but good to know."""
-    last = database.get("last_kickoff")
-    if last is None or now - last < _QUIET:
-        return []
-    return [f"the newest match is of {last:%Y-%m-%d}; `fetch` brings what came since"]
+    now, trained = app.clock.now(), {}
+    for market in BETTING_MARKETS:
+        try:
+            manifest, _ = app.registry.choose(market.name, app.settings.channel, now)
+        except DomainError:
+            continue  # told where the models are
+        trained[f"{market.name} {manifest.version}"] = manifest.trained_through
+    return list(aged(trained, database.get("last_kickoff"), now))
 
 
 def _database(app: App, problems: list[str]) -> dict[str, Any]:
@@ -87,6 +92,7 @@ def _database(app: App, problems: list[str]) -> dict[str, Any]:
         came = source["received_at"]
         age = None if came is None else round((now - came).total_seconds() / 3600, 1)
         source["age_hours"] = age
+        source["age"] = None if came is None else span(now - came)
     return {"location": where, "exists": True, **found}
 
 
@@ -264,8 +270,7 @@ def _lines(report: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _source(source: Mapping[str, Any]) -> str:
     """How old a feed's newest usable payload is, and what became of all of them."""
-    age = source["age_hours"]
-    told = "nothing usable yet" if age is None else f"{age:,.1f} h old"
+    told = f"{source['age']} old" if source["age"] else "nothing usable yet"
     counts = _counts({name: source[name] for name in ("stored", "unchanged", "refused")})
     return f"{told}; payloads: {counts}; refused in 24 h: {source['refused_lately']}"
 

@@ -46,7 +46,7 @@ def history(
     from betting_ai.bootstrap import build
     from betting_ai.cli.settled_view import pick_line, show_picks
 
-    first, last = day_or_none(since), day_or_none(until)
+    first, last = days_between(since, until)
     with build(current_settings()) as opened, opened.units() as unit:
         found = unit.record.picks(first, last)
     picks = [pick for pick in found if everything or pick.status != "replaced"][-limit:]
@@ -121,7 +121,19 @@ def as_csv(unit: Any) -> str:  # noqa: ANN401
     return text.getvalue()
 
 
-def day_or_none(text: str | None) -> date | None:
+def days_between(since: str | None, until: str | None) -> tuple[date | None, date | None]:
+    """A first and a last day as written on the command line.
+
+    Raises:
+        InvalidInputError: one is no date, or the last lies before the first.
+    """
+    first, last = _day_or_none(since), _day_or_none(until)
+    if first is not None and last is not None and first > last:
+        raise InvalidInputError("--to lies before --from; swap the two")
+    return first, last
+
+
+def _day_or_none(text: str | None) -> date | None:
     """A date as written on the command line.
 
     Raises:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from betting_ai.cli.context import Json, current_settings
-from betting_ai.cli.history import day_or_none
+from betting_ai.cli.history import days_between
 from betting_ai.cli.outputs import check_outputs, without_nan, write_bytes, write_whole
 from betting_ai.cli.top3 import criteria_of
 from betting_ai.errors import NothingToDoError
@@ -40,7 +40,7 @@ def performance(
     check_outputs({"--html": page, "--png": picture})
     if profile is not None:
         criteria_of(profile, None, None, None)
-    command = TrackRecordCommand(day_or_none(since), day_or_none(until), profile)
+    command = TrackRecordCommand(*days_between(since, until), profile)
     with build(current_settings()) as app:
         record = app.track_record(command)
         if not record["picks"]:  # a database that days were lived again in has no others

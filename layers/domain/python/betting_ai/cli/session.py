@@ -48,8 +48,17 @@ _Why = Annotated[str, typer.Option("--why", help="Kept with it.")]
 @app.callback()
 def show(context: typer.Context, as_json: Json = False) -> None:
     """Every session, the newest first."""
-    if context.invoked_subcommand:
-        return
+    if not context.invoked_subcommand:
+        _list(as_json=as_json)
+
+
+@app.command("list")
+def list_sessions(as_json: Json = False) -> None:
+    """Every session, the newest first; `session` alone does the same."""
+    _list(as_json=as_json)
+
+
+def _list(*, as_json: bool) -> None:
     with _unit() as (unit, clock):
         sessions = unit.bets.sessions()[::-1]
         stops = {s.id: _stops(unit.bets.standing(s.id, clock.now())) for s in sessions if s.open}
@@ -63,13 +72,13 @@ def show(context: typer.Context, as_json: Json = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("", "session", "since", box=box.SIMPLE_HEAD)
+    table = Table("", "session", box=box.SIMPLE_HEAD)
     for title in ("began with", "cash", "at risk", "bankroll"):
         table.add_column(title, justify="right", no_wrap=True)
     for one in sessions:
         state = "open" if one.open else "closed"
         table.add_row(
-            str(one.id), f"{one.name} ({one.mode}, {state})", f"{one.started_at:%Y-%m-%d}",
+            str(one.id), f"{one.name}\n{one.mode}, {state}, since {one.started_at:%Y-%m-%d}",
             f"{one.starting_bankroll:,.2f}", f"{one.cash:,.2f}", f"{one.at_risk:,.2f}",
             f"{one.bankroll:,.2f} {one.currency}",
         )  # fmt: skip
@@ -123,19 +132,26 @@ def ledger(
     session_id: Annotated[int | None, typer.Argument(help="The newest by default.")] = None,
     as_json: Json = False,
 ) -> None:
-    """All money that went in and out of a session."""
+    """All money that went in and out of a session, and what was in it then."""
+    from betting_ai.cli.settled_view import balances, show_ledger
+
     with _unit() as (unit, _):
-        lines = unit.bets.ledger(_which(unit, session_id))
+        which = _which(unit, session_id)
+        lines, bets = unit.bets.ledger(which), unit.bets.bets(which)
+    if not as_json:
+        show_ledger(lines, bets)
+        return
     rows = [
         {
             "at": line.at.isoformat(),
             "kind": line.kind,
             "amount": float(line.amount),
+            "balance": float(balance),
             "bet": None if line.reference is None else str(line.reference),
         }
-        for line in lines
+        for line, balance in zip(lines, balances(lines), strict=True)
     ]
-    _rows(rows, as_json)
+    typer.echo(json.dumps(rows))
 
 
 @app.command()
@@ -144,10 +160,17 @@ def violations(
     as_json: Json = False,
 ) -> None:
     """Bets that a protection stopped."""
+    from betting_ai.cli.settled_view import show_violations
+
     with _unit() as (unit, _):
         found = unit.bets.violations(_which(unit, session_id))
-    rows = [one | {"at": one["at"].isoformat(), "stake": float(one["stake"])} for one in found]
-    _rows(rows, as_json)
+    if as_json:
+        rows = [one | {"at": one["at"].isoformat(), "stake": float(one["stake"])} for one in found]
+        typer.echo(json.dumps(rows))
+    elif found:
+        show_violations(found)
+    else:
+        raise NothingToDoError("no protection has stopped a bet of this session")
 
 
 @app.command()
@@ -256,19 +279,3 @@ def _line(session: Session) -> dict[str, Any]:
 
 def _told(line: dict[str, Any], words: str, as_json: bool) -> None:
     typer.echo(json.dumps(line) if as_json else words)
-
-
-def _rows(rows: list[dict[str, Any]], as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(rows))
-        return
-    if not rows:
-        raise NothingToDoError("there are none")
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*rows[0], box=box.SIMPLE_HEAD)
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
-    Console(highlight=False).print(table)

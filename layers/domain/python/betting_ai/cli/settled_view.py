@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from itertools import accumulate
 from typing import Any, Final
 
 from rich import box
@@ -10,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from betting_ai.domain.books import book
-from betting_ai.ports.bets import StoredBet
+from betting_ai.ports.bets import LedgerLine, StoredBet
 from betting_ai.ports.record import RecordedPick, Settlement
 
 _COLOURS: Final = {
@@ -133,17 +135,65 @@ def show_picks(picks: Sequence[RecordedPick]) -> None:
 
 def show_bets(bets: Sequence[StoredBet]) -> None:
     """Bets as a table."""
-    table = Table("kick-off", "event", "selection", "venue", box=box.SIMPLE_HEAD)
-    for title in ("odds", "stake", "status", "profit", "CLV"):
-        table.add_column(title, justify="right")
+    table = Table("match and bet", box=box.SIMPLE_HEAD)
+    for title in ("stake", "status", "profit", "CLV"):
+        table.add_column(title, justify="right", no_wrap=True)
     for bet in bets:
-        told = status(bet.status) + (f" ({bet.reason})" if bet.reason else "")
+        what = (
+            f"{bet.event_name}, {bet.league}, {bet.kickoff:%Y-%m-%d %H:%M}\n"
+            f"{bet_text(bet)} at {book(bet.bet.bookmaker).name}, {bet.bet.venue} ({bet.bet.mode})"
+        )
+        if bet.reason:
+            what += f"\n{bet.status}: {bet.reason.replace('_', ' ')}"
         table.add_row(
-            f"{bet.kickoff:%Y-%m-%d %H:%M}", bet.bet.event_id, str(bet.bet.outcome),
-            f"{bet.bet.venue} ({bet.bet.mode})", f"{bet.bet.price:.2f}", f"{bet.bet.stake}", told,
+            what, f"{bet.bet.stake}", status(bet.status),
             "" if bet.profit is None else f"{bet.profit:+}", clv_text(bet.clv),
         )  # fmt: skip
     Console(highlight=False).print(table)
+
+
+def show_ledger(lines: Sequence[LedgerLine], bets: Sequence[StoredBet]) -> None:
+    """A session's money as a table, with what is in it after each entry.
+
+    Args:
+        lines: of `BetRepository.ledger`.
+        bets: those of the session.
+    """
+    its = {bet.bet.reference: bet for bet in bets}
+    table = Table("when", "what", box=box.SIMPLE_HEAD)
+    table.add_column("bet", ratio=1)
+    for title in ("amount", "balance"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for line, balance in zip(lines, balances(lines), strict=True):
+        bet = None if line.reference is None else its[line.reference]
+        table.add_row(
+            f"{line.at:%Y-%m-%d %H:%M}", line.kind,
+            "" if bet is None else f"{bet.event_name}, {bet_text(bet)}",
+            f"{line.amount:+,}", f"{balance:,}",
+        )  # fmt: skip
+    Console(highlight=False).print(table)
+
+
+def balances(lines: Sequence[LedgerLine]) -> list[Decimal]:
+    """What is in a session after each entry."""
+    return list(accumulate(line.amount for line in lines))
+
+
+def show_violations(found: Sequence[Mapping[str, Any]]) -> None:
+    """What protections stopped, as a table."""
+    table = Table("when", box=box.SIMPLE_HEAD)
+    table.add_column("bet and what stood against it", ratio=1)
+    table.add_column("stake", justify="right", no_wrap=True)
+    for one in found:
+        what = f"{one['event_id']}\n{one['protection'].replace('_', ' ')}: {one['detail']}"
+        table.add_row(f"{one['at']:%Y-%m-%d %H:%M}", what, f"{one['stake']}")
+    Console(highlight=False).print(table)
+
+
+def bet_text(bet: StoredBet) -> str:
+    """``"home 2.30"``."""
+    line = f" {bet.bet.line:g}" if bet.bet.line else ""
+    return f"{bet.bet.outcome}{line} {bet.bet.price:.2f}"
 
 
 def status(word: str) -> str:

@@ -106,6 +106,7 @@ class StoredBet:
     Attributes:
         id: key.
         bet: as it was sent; its price and stake are those it was taken at, once it was.
+        event_name: ``"home vs away"``.
         league: league code.
         kickoff: aware instant.
         status: `BetStatus`, or what it was settled as.
@@ -120,6 +121,7 @@ class StoredBet:
 
     id: int
     bet: NewBet
+    event_name: str
     league: str
     kickoff: datetime
     status: str

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from betting_ai.domain.markets import Market, Outcome
+from betting_ai.ports.bets import StoredBet
 from betting_ai.ports.record import RecordedPick
 
 
@@ -171,6 +172,23 @@ class PickQuery:
 
 
 @dataclass(frozen=True)
+class BetQuery:
+    """Which bets.
+
+    Attributes:
+        session_id: whose money; None for all.
+        status: as stored; None for any.
+        before: key before which to go on.
+        limit: most bets.
+    """
+
+    session_id: int | None = None
+    status: str | None = None
+    before: int | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True)
 class Transfer:
     """A transfer of crypto money, as its receipts tell.
 
@@ -243,6 +261,14 @@ class Listings(Protocol):
 
     def picks(self, query: PickQuery) -> list[RecordedPick]:
         """Picks, newest first."""
+        ...
+
+    def bets(self, query: BetQuery) -> list[StoredBet]:
+        """Bets, newest first."""
+        ...
+
+    def newest_bets(self, each: int) -> list[StoredBet]:
+        """So many bets of each session, newest first."""
         ...
 
     def bet_counts(self) -> dict[int, int]:

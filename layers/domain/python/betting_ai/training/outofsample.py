@@ -40,6 +40,9 @@ LEAST_PICK: Final = 0.01
 """The least claim that the gate looks at, the least that the profile `value` takes."""
 
 FEWEST_PICKS: Final = 200
+_FEW_BOOKS: Final = (
+    f"with fewer than {FEWEST_BOOKS} books a good price cannot be told from a stale one"
+)
 
 LEAST_CLAIM: Final = -0.02
 """Candidates that claim less never come near a slate; the maps are learned on the others."""
@@ -256,11 +259,21 @@ def _gate(view: _View, f: Floats, claim: Floats, realised: Floats) -> Gate:
     pays = len(value) >= FEWEST_PICKS and mean > 2.0 * error
     books = float(np.median(view.data.features.market.books[view.rows]))
     told = (
-        f"{books:g} books on most matches; out of sample {1e5 * gain.mean():.1f} nearer to the "
-        f"close (0.00001 nats); {len(value)} prices that claim {LEAST_PICK:.0%} or more had a "
-        f"closing-line value of {mean:+.1%} (standard error {error:.1%})"
+        f"{books:g} {'book' if books == 1 else 'books'} on most matches; out of sample "
+        f"{1e5 * gain.mean():.1f} nearer to the close (0.00001 nats); {len(value)} prices "
+        f"that claim {LEAST_PICK:.0%} or more had a closing-line value of "
+        f"{mean:+.1%} (standard error {error:.1%})"
     )
-    return Gate(bool(sure and pays and books >= FEWEST_BOOKS), told)
+    lacks = [
+        why
+        for why, held in (
+            ("the gain may be luck", sure),
+            ("too few such prices, or their value may be luck", pays),
+            (_FEW_BOOKS, books >= FEWEST_BOOKS),
+        )
+        if not held
+    ]
+    return Gate(not lacks, "; ".join([told, *lacks]))
 
 
 def _fit_calibration(view: _View) -> Calibration:

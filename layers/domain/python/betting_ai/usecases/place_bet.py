@@ -99,7 +99,7 @@ class PlaceBet:
             InvalidInputError: no such pick, no open session, or a stake that cannot be.
             ProtectionError: a protection stands against it; that is kept.
             PriceMovedError: the venue's price is below the pick's bet-until price.
-            NotOfferedError: the venue does not offer the selection.
+            NotOfferedError: the venue does not offer the selection, or not any more.
             VenueOfflineError: the venue cannot be asked for its prices, or surely did not get the
                 bet.
         """
@@ -154,7 +154,7 @@ class PlaceBet:
             and price.bookmaker in {None, pick.bookmaker}
         ]
         if not offered:
-            raise NotOfferedError(f"{self.venue.name} does not offer {_told(pick, market)}")
+            raise self._not_offered(pick, f"does not offer {_told(pick, market)}")
         price = max(offered, key=lambda one: one.price)
         if price.price < pick.bet_until:
             raise PriceMovedError(
@@ -187,10 +187,17 @@ class PlaceBet:
             meant = self._names(pick.league)
             same = [one for one in around if (meant(one.home), meant(one.away)) == (home, away)]
         if len(same) != 1:
-            raise NotOfferedError(
-                f"{self.venue.name} has no match that is surely {pick.event_name}"
-            )
+            raise self._not_offered(pick, f"has no match that is surely {pick.event_name}")
         return same[0]
+
+    def _not_offered(self, pick: RecordedPick, why: str) -> NotOfferedError:
+        """Why there is nothing to bet on; a venue takes down what has begun."""
+        if self.clock.now() >= pick.kickoff:
+            began = f"{pick.kickoff:%Y-%m-%d %H:%M} UTC"
+            return NotOfferedError(
+                f"{pick.event_name} began at {began}; what has begun or ended is not bet on"
+            )
+        return NotOfferedError(f"{self.venue.name} {why}")
 
     def _names(self, league: str) -> Callable[[str], str | None]:
         """What the venue's names mean."""

@@ -180,6 +180,7 @@ def _describe(assessment: Assessment, event: int) -> dict[str, Any]:
         "model": manifest.version,
         "trained_through": manifest.trained_through.isoformat(),
         "may_give_picks": manifest.gate.open,
+        "gate": manifest.gate.why,
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +21,7 @@ from betting_ai.features.facts import Floats
 from betting_ai.features.spec import column, consensus_columns, groups_of
 from betting_ai.models.ensemble import judge
 from betting_ai.usecases.assess_events import Assessment
+from betting_ai.usecases.words import span
 
 UNEXPLAINED: Final = Rationale("", (), {})
 
@@ -143,7 +144,7 @@ def _newest_results(assessment: Assessment, event: int, as_of: int) -> dict[str,
 
 
 def _minutes(seconds: float) -> int:
-    return round(float(seconds) / 60)
+    return int(float(seconds) // 60)
 
 
 def _lower(sentence: str) -> str:
@@ -248,10 +249,14 @@ class _Words:
         if np.isnan(gap):
             return None
         favoured = self.home if gap > 0 else self.away
-        return (
-            f"Prices of earlier matches rate {favoured} higher than today's do, by "
-            f"{np.expm1(abs(gap)):.0%} in the odds; Elo difference {elo:+.0f} for {self.home}"
+        by = f"{np.expm1(abs(gap)):.1%}"
+        told = (
+            f"Prices of earlier matches rate {self.home} and {self.away} as today's do"
+            if by == "0.0%"
+            else f"Prices of earlier matches rate {favoured} higher than today's do, by {by} in "
+            "the odds"
         )
+        return f"{told}; Elo difference {elo:+.0f} for {self.home}"
 
     def goal_lines(self) -> str | None:
         """How far the goal markets are from the result's own prices."""
@@ -278,7 +283,9 @@ class _Words:
     def lead_time(self) -> str | None:
         """How old the prices will be at kick-off; None where the time of day is not known."""
         hours = self.get("lead_hours")
-        return None if np.isnan(hours) else f"{hours:.0f} hours from these prices to kick-off"
+        if np.isnan(hours):
+            return None
+        return f"{span(timedelta(minutes=round(60 * float(hours))))} from these prices to kick-off"
 
 
 _SENTENCES: Final[dict[str, Callable[[_Words], str | None]]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Final
 
 from betting_ai.domain.slate import Reason, Stamp
@@ -90,3 +91,22 @@ def _why_not(
             f"{criteria['min_expected_value']:+.1%}"
         )
     return f"risk {miss['risk_score']:.3f}, {by:.3f} over {criteria['max_risk']:g}"
+
+
+def span(time: timedelta) -> str:
+    """``"35 min"``, ``"2 h 30 min"``, ``"17 h"``, ``"3 d 4 h"``, ``"5 months"``; without a sign.
+
+    The one rule for ages and times to come: what has not passed in full does not count.
+    """
+    minutes = int(abs(time).total_seconds() // 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 10 and minutes:
+        return f"{hours} h {minutes} min"
+    if hours < 48:
+        return f"{hours} h"
+    days, hours = divmod(hours, 24)
+    if days < 90:
+        return f"{days} d {hours} h" if hours and days < 10 else f"{days} d"
+    return f"{days // 30} months" if days < 730 else f"{days // 365} years"

@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy import orm
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.engine import Connection, RowMapping
 
@@ -76,7 +77,12 @@ class SqlBetRepository:
             sa.select(sa.func.count()).where(bet.session_id == session_id, bet.status.in_(_OPEN))
         )
         if waiting:
-            raise InvalidInputError(f"{waiting} bets are open; settle them first")
+            told = (
+                "1 bet is open; settle it"
+                if waiting == 1
+                else f"{waiting} bets are open; settle them"
+            )
+            raise InvalidInputError(f"{told} first")
         closed = self._connection.execute(
             sa.update(table)
             .where(table.id == session_id, table.status == "open")
@@ -255,7 +261,11 @@ class SqlBetRepository:
     def bets(self, session_id: int | None = None, limit: int | None = None) -> list[StoredBet]:
         """Bets of a session or of all, newest first."""
         wanted = sa.true() if session_id is None else tables.Bet.session_id == session_id
-        return self._bets(wanted, limit)
+        return self._bets(wanted, limit=limit)
+
+    def newest(self, limit: int | None, *rules: sa.ColumnElement[bool]) -> list[StoredBet]:
+        """Those that keep some rules; newest first."""
+        return self._bets(*rules, limit=limit)
 
     def ledger(self, session_id: int) -> list[LedgerLine]:
         """All entries of a session, oldest first."""
@@ -440,12 +450,14 @@ class SqlBetRepository:
             for b in found
         )
 
-    def _bets(self, wanted: sa.ColumnElement[bool], limit: int | None = None) -> list[StoredBet]:
+    def _bets(self, *rules: sa.ColumnElement[bool], limit: int | None = None) -> list[StoredBet]:
         table, event, league, book = tables.Bet, tables.Event, tables.League, tables.Book
+        home, away = orm.aliased(tables.Team), orm.aliased(tables.Team)
         asked = (
             sa.select(
                 table.__table__,
                 event.slug.label("event_slug"),
+                (home.name + " vs " + away.name).label("event_name"),
                 event.kickoff,
                 league.code.label("league"),
                 book.code.label("bookmaker"),
@@ -453,7 +465,9 @@ class SqlBetRepository:
             .join(event, event.id == table.event_id)
             .join(league, league.id == event.league_id)
             .join(book, book.id == table.book_id)
-            .where(wanted)
+            .join(home, home.id == event.home_id)
+            .join(away, away.id == event.away_id)
+            .where(*rules)
             .order_by(table.id.desc())
             .limit(limit)
         )
@@ -494,6 +508,7 @@ def _bet(row: RowMapping) -> StoredBet:
             venue=row["venue"],
             mode=row["mode"],
         ),
+        event_name=row["event_name"],
         league=row["league"],
         kickoff=row["kickoff"],
         status=row["status"],

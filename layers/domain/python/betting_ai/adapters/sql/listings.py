@@ -14,12 +14,15 @@ from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from sqlalchemy.engine import Connection
 
 from betting_ai.adapters.sql import tables
+from betting_ai.adapters.sql.bets import SqlBetRepository
 from betting_ai.adapters.sql.record import ENDED, SqlRecordRepository, of_uk_days
 from betting_ai.adapters.sql.tables import LINE_UNITS
 from betting_ai.domain.events import event_id as key_of
 from betting_ai.domain.markets import SELECTIONS, Market, Outcome
 from betting_ai.domain.sports import Ended
+from betting_ai.ports.bets import StoredBet
 from betting_ai.ports.listings import (
+    BetQuery,
     EventQuery,
     ListedEvent,
     ListedPrice,
@@ -215,6 +218,30 @@ class SqlListings:
         if query.before is not None:
             rules.append(pick.id < query.before)
         return SqlRecordRepository(self._connection).newest(query.limit, *rules)
+
+    def bets(self, query: BetQuery) -> list[StoredBet]:
+        """Bets, newest first."""
+        bet, rules = tables.Bet, []
+        if query.session_id is not None:
+            rules.append(bet.session_id == query.session_id)
+        if query.status is not None:
+            rules.append(bet.status == query.status)
+        if query.before is not None:
+            rules.append(bet.id < query.before)
+        return SqlBetRepository(self._connection).newest(query.limit, *rules)
+
+    def newest_bets(self, each: int) -> list[StoredBet]:
+        """So many bets of each session, newest first."""
+        bet, session = tables.Bet, tables.BettingSession
+        newest = (
+            sa.select(bet.id)
+            .where(bet.session_id == session.id)
+            .order_by(bet.created_at.desc(), bet.id.desc())
+            .limit(each)
+            .lateral("newest")
+        )
+        keys = sa.select(newest.c.id).select_from(session).join(newest, sa.true())
+        return SqlBetRepository(self._connection).newest(None, bet.id.in_(keys))
 
     def bet_counts(self) -> dict[int, int]:
         """How many bets each session has."""

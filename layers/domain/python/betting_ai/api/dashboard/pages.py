@@ -25,7 +25,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from betting_ai.api.dashboard import views, words
 from betting_ai.api.dashboard.assets import Assets
-from betting_ai.api.dependencies import AppOf, ReadingOf
+from betting_ai.api.dependencies import AppOf, ReadingOf, count
 from betting_ai.api.options import ApiOptions
 from betting_ai.api.problems import STATUS, note, told
 from betting_ai.api.security import COOKIE_LIFETIME, security_of
@@ -45,6 +45,7 @@ COOKIE: Final = "betting-ai"
 
 _HERE: Final = Path(__file__).parent
 _PAGE: Final = 50
+_NEWEST: Final = 20
 _MOST_PRICES: Final = 20_000
 _LOOPBACK: Final = {"127.0.0.1", "localhost", "::1"}
 _NEXT: Final = re.compile(r"[a-z][a-z0-9/-]*(\?[A-Za-z0-9=&_%.-]*)?")
@@ -259,7 +260,7 @@ def events(
         day=day or "",
         steps=[
             step | {"query": _query(asked, day=step["day"])}
-            for step in views.day_links(chosen, _now(request).date())
+            for step in views.day_links(chosen, reading.present().date())
         ],
         upcoming=_query(asked, day=None),
         following=_following(asked, found["next_cursor"]),
@@ -309,13 +310,13 @@ def record(
         raise NotFoundError(f"no pick can be {status!r}")
     told = reading.performance(profile=profile or None)
     picks = reading.history(
-        status=status or None, profile=profile or None, after=cursor or None, limit=_PAGE
+        status=status or None, profile=profile or None, after=cursor or None, limit=_NEWEST
     )
     asked = {"by": by, "profile": profile, "status": status}
     return _answer(
         request,
         "record.html",
-        record=views.record_view(told, by),
+        record=views.record_view(told, by, _options(request).shows),
         picks=[views.pick_line(pick) for pick in picks["items"]],
         groups=[
             {"name": name, "query": _query(asked, by=code), "current": code == by}
@@ -342,8 +343,8 @@ def models(request: Request, reading: ReadingOf) -> Response:
 
 @router.get("/sessions", dependencies=[_Reader])
 def sessions(request: Request, reading: ReadingOf) -> Response:
-    """Bankrolls and the limits they are bet under."""
-    its = views.sessions_view(reading.sessions()["items"])
+    """Bankrolls, their newest bets, and the limits they are bet under."""
+    its = views.sessions_view(reading.sessions()["items"], reading.newest_bets(_NEWEST))
     return _answer(request, "sessions.html", sessions=its)
 
 
@@ -368,7 +369,7 @@ async def sign_in(request: Request) -> Response:
     if request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
         raise ForbiddenError("sign in from the page of the dashboard itself")
     caller = request.client.host if request.client else "nowhere"
-    request.app.state.limiter.count(caller, "POST /login")
+    count(request, caller)
     form = parse_qs((await request.body()).decode("utf-8", "replace"))
     there = form.get("next", [""])[0]
     try:

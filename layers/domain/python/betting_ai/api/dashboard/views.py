@@ -18,6 +18,7 @@ View = dict[str, Any]
 _AGAINST: Final = "Against it: "
 _EV_SCALE: Final = 0.10
 _TAKEABLE: Final = "named"
+_GROUPS_SHOWN: Final = 6
 
 
 def slate_view(body: Mapping[str, Any], now: datetime, frequency: Frequency | None = None) -> View:
@@ -459,12 +460,13 @@ def pick_line(pick: Mapping[str, Any]) -> View:
     }
 
 
-def record_view(record: Mapping[str, Any], by: str) -> View:
+def record_view(record: Mapping[str, Any], by: str, shows: str = "live") -> View:
     """The page of the record.
 
     Args:
         record: of `Reading.performance`.
         by: what it is split by, one of `words.GROUPS`.
+        shows: ``"live"`` or ``"replay"``.
     """
     whole = record["all"]
     groups = record["by"][by]
@@ -476,13 +478,15 @@ def record_view(record: Mapping[str, Any], by: str) -> View:
     ]
     scale = Scale.even(ends, least=0.02, most=0.15)
     names = sorted(groups, key=lambda value: _group_order(by, value, groups[value]))
+    told = [{"name": words.group(by, value), **_group(groups[value], scale)} for value in names]
     return {
         **{name: record[name] for name in ("picks", "pending", "replaced", "few")},
         "first_day": record["first_day"] and words.day(record["first_day"]),
         "last_day": record["last_day"] and words.day(record["last_day"]),
         "all": whole,
         "settled": whole["picks"],
-        "headline": _headline(whole),
+        "headline": _headline(whole, shows),
+        "no_close": "none yet" if shows == "live" else "none",
         "results": _results(whole["results"]),
         "few_words": _few(whole["clv"]["n"]),
         "bins": [_bin(one) for one in record["confidence"]["bins"]],
@@ -490,9 +494,8 @@ def record_view(record: Mapping[str, Any], by: str) -> View:
         "by": by,
         "clv_zero": scale.at(0.0),
         "reach": scale.high,
-        "groups": [
-            {"name": words.group(by, value), **_group(groups[value], scale)} for value in names
-        ],
+        "groups": told[:_GROUPS_SHOWN],
+        "more_groups": told[_GROUPS_SHOWN:],
         "series": record["series"],
     }
 
@@ -516,10 +519,14 @@ def _group(its: Mapping[str, Any], scale: Scale) -> View:
     }
 
 
-def _headline(whole: Mapping[str, Any]) -> str:
+def _headline(whole: Mapping[str, Any], shows: str) -> str:
     """The closing-line value in one sentence that claims no more than it shows."""
     clv = whole["clv"]
     if clv["mean"] is None:
+        if shows == "replay":
+            return (
+                "The sample has no closing prices, so there is nothing to hold its prices against."
+            )
         return "No settled pick has a closing price yet."
     better = "better" if clv["mean"] >= 0 else "worse"
     told = f"Prices taken were {words.percent(abs(clv['mean']))} {better} than the fair close"
@@ -626,11 +633,19 @@ def _difference(told: Mapping[str, float | None] | None) -> View | None:
     return {"mean": _NATS * told["mean"], "se": _NATS * told["se"]}
 
 
-def sessions_view(items: Sequence[Mapping[str, Any]]) -> list[View]:
-    """Sessions with their limits in words."""
+def sessions_view(
+    items: Sequence[Mapping[str, Any]], bets: Sequence[Mapping[str, Any]]
+) -> list[View]:
+    """Sessions with their limits in words, and their newest bets.
+
+    Args:
+        items: of `Reading.sessions`.
+        bets: of `Reading.newest_bets`.
+    """
     return [
         {
             **item,
+            "newest": [_bet_line(bet) for bet in bets if bet["session_id"] == item["session_id"]],
             "profit_share": item["profit"] / item["starting_bankroll"],
             "limits": [
                 (words.LIMITS.get(name, name.replace("_", " ")), words.limit(name, value))
@@ -640,6 +655,16 @@ def sessions_view(items: Sequence[Mapping[str, Any]]) -> list[View]:
         }
         for item in items
     ]
+
+
+def _bet_line(bet: Mapping[str, Any]) -> View:
+    return {
+        **bet,
+        "league_name": words.league(bet["league"]),
+        "bookmaker_name": words.bookmaker(bet["bookmaker"]),
+        "venue_name": words.source(bet["venue"]),
+        "status_words": words.BET_STATUSES.get(bet["status"], bet["status"]),
+    }
 
 
 _TABLES: Final = (

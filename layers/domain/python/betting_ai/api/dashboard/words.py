@@ -7,7 +7,9 @@ from typing import Final
 
 from betting_ai.domain.books import find_bookmaker
 from betting_ai.domain.leagues import LEAGUES
-from betting_ai.usecases.words import STAMPS
+from betting_ai.usecases.words import STAMPS, span
+
+__all__ = ["span"]  # templates take it from here
 
 UNKNOWN: Final = "unknown"
 _MINUS: Final = "\N{MINUS SIGN}"
@@ -46,6 +48,15 @@ STATUSES: Final = {
     "half_lost": "Half lost",
 }
 """What became of a pick."""
+
+BET_STATUSES: Final = {
+    **STATUSES,
+    "unknown": "In doubt",
+    "pending": "Not decided",
+    "placed": "Placed",
+    "rejected": "Rejected",
+}
+"""How a bet stands, or what became of it."""
 
 EVENT_STATUSES: Final = {
     "scheduled": "To be played",
@@ -234,22 +245,6 @@ def long_day(text: str) -> str:
 def month(text: str) -> str:
     """``"2025-02"`` as ``"February 2025"``."""
     return f"{datetime.fromisoformat(f'{text}-01'):%B %Y}"
-
-
-def span(time: timedelta) -> str:
-    """``"35 min"``, ``"2 h 30 min"``, ``"17 h"``, ``"3 d 4 h"``, ``"5 months"``; without a sign."""
-    minutes = int(abs(time).total_seconds() // 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 10 and minutes:
-        return f"{hours} h {minutes} min"
-    if hours < 48:
-        return f"{hours} h"
-    days, hours = divmod(hours, 24)
-    if days < 90:
-        return f"{days} d {hours} h" if hours and days < 10 else f"{days} d"
-    return f"{days // 30} months" if days < 730 else f"{days // 365} years"
 
 
 def away(text: str, now: datetime) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, Final, Literal
+from datetime import date, datetime
+from typing import Annotated, Any, Final, Literal, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Path, Query, Request
@@ -12,7 +13,7 @@ from starlette.responses import Response
 
 from betting_ai.api import schemas
 from betting_ai.api.bodies import parsed, signed
-from betting_ai.api.dependencies import AppOf, BetCall, ReadingOf, ReadKey, reader
+from betting_ai.api.dependencies import AppOf, BetCall, KeyFirst, ReadingOf, ReadKey, reader
 from betting_ai.api.documented import answer, failures
 from betting_ai.api.idempotency import once
 from betting_ai.api.options import ApiOptions
@@ -34,7 +35,7 @@ from betting_ai.usecases.assess_events import Window
 from betting_ai.usecases.place_bet import PlaceBet, PlaceBetCommand
 from betting_ai.usecases.predict_event import PredictEventCommand
 
-router: Final = APIRouter(prefix="/api/v1/betting", tags=["betting"])
+router: Final = APIRouter(prefix="/api/v1/betting", tags=["betting"], route_class=KeyFirst)
 
 Profile = Annotated[
     Literal["strict", "value"] | None, Query(description="Of the slate; any by default.")
@@ -48,6 +49,7 @@ Cursor = Annotated[
         max_length=400, pattern=r"^[A-Za-z0-9_-]*$", description="`next_cursor` of the page before."
     ),
 ]
+Moment = TypeVar("Moment", datetime, date)
 Limit = Annotated[int, Query(ge=1, le=100, description="Most items.")]
 EventId = Annotated[schemas.Slug, Path()]
 
@@ -131,8 +133,12 @@ def events(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Response:
-    """Those to come by default; earlier ones with how they ended."""
+    """Those to come by default; earlier ones with how they ended.
+
+    Where days of the past are lived again, those to come when the newest slate was made.
+    """
     _known(league)
+    _in_order(since, until)
     found = reading.events(league=league, since=since, until=until, after=cursor, limit=limit)
     return answer(found)
 
@@ -220,6 +226,7 @@ def history(
 ) -> Response:
     """Newest first; each with its link of the hash chain."""
     _known(league)
+    _in_order(since, until)
     found = reading.history(
         status=status, league=league, profile=profile, since=since, until=until,
         after=cursor, limit=limit,
@@ -244,6 +251,7 @@ def performance(
     profile: Profile = None,
 ) -> Response:
     """Of settled picks: all, and by month, profile, league, market, bookmaker and model."""
+    _in_order(since, until)
     return answer(reading.performance(since=since, until=until, profile=profile))
 
 
@@ -269,6 +277,30 @@ def models(_: ReadKey, reading: ReadingOf) -> Response:
 def sessions(_: ReadKey, reading: ReadingOf) -> Response:
     """Newest first."""
     return answer(reading.sessions())
+
+
+@router.get(
+    "/bets",
+    operation_id="list_bets",
+    summary="Every bet, and what became of it",
+    response_model=schemas.Page[schemas.BetTold],
+    responses=failures(),
+)
+def placed(
+    _: ReadKey,
+    reading: ReadingOf,
+    session_id: Annotated[
+        schemas.Key | None, Query(description="Whose money; all by default.", examples=[1])
+    ] = None,
+    status: Annotated[
+        schemas.BetStatus | None, Query(description="Any by default.", examples=["placed"])
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Response:
+    """Newest first, of every session and venue; with its profit once it is settled."""
+    found = reading.bets(session_id=session_id, status=status, after=cursor, limit=limit)
+    return answer(found)
 
 
 @router.post(
@@ -317,6 +349,12 @@ def _known(league: str | None) -> str | None:
     if league is not None and league not in LEAGUES:
         raise UnknownLeagueError(f"there is no league {league}")
     return league
+
+
+def _in_order(since: Moment | None, until: Moment | None) -> None:
+    """Nothing lies between an end and what comes after it: a mistake, and no empty answer."""
+    if since is not None and until is not None and since > until:
+        raise InvalidInputError("query.to: lies before from; swap the two")
 
 
 def _books(names: list[str]) -> tuple[str, ...]:

@@ -11,13 +11,13 @@ from starlette.responses import Response
 
 from betting_ai.api import schemas
 from betting_ai.api.bodies import parsed, signed
-from betting_ai.api.dependencies import AppOf, ReadKey, TransferCall
+from betting_ai.api.dependencies import AppOf, KeyFirst, ReadKey, TransferCall
 from betting_ai.api.documented import answer, failures
 from betting_ai.domain.slate import rfc3339
 from betting_ai.errors import NotFoundError, WalletOffError
 from betting_ai.ports.listings import Transfer
 
-router: Final = APIRouter(prefix="/api/v1/crypto", tags=["crypto"])
+router: Final = APIRouter(prefix="/api/v1/crypto", tags=["crypto"], route_class=KeyFirst)
 
 _OFF: Final = "no wallet is set up"
 
