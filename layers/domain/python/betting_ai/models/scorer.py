@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import onnxruntime as ort
 
 from betting_ai.domain.markets import BettingMarket, betting_market
 from betting_ai.errors import InvalidInputError, ModelError
@@ -98,6 +97,8 @@ def session(graph: bytes) -> Any:  # noqa: ANN401 - the runtime has no types
     Raises:
         ModelError: the bytes are not a graph this runtime can run.
     """
+    import onnxruntime as ort  # noqa: PLC0415 - slow, and most functions predict nothing
+
     ort.disable_telemetry_events()
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -1,0 +1,179 @@
+"""The functions as they are deployed, under Lambda's own client and Python."""
+
+from __future__ import annotations
+
+import email
+import json
+import ssl
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.account import FUNCTIONS, event
+from functions.emulator import ROOT, FunctionError, built, python, running
+
+__all__ = ["built"]  # a fixture
+
+LAYERS = {
+    "fetch_feeds": ("runtime", "domain"),
+    "ingest_raw": ("runtime", "domain"),
+    "select_top3": ("runtime", "inference", "domain"),
+    "settle_picks": ("runtime", "domain"),
+    "send_alerts": ("runtime", "domain"),
+    "api": ("runtime", "inference", "api", "domain"),
+    "migrate_db": ("runtime", "domain"),
+}
+MOST_BYTES = 250 * 1024**2  # of a function with its layers, as AWS allows
+BUDGET = {"runtime": 130, "inference": 75, "api": 8, "domain": 8}  # MB
+NEVER = {
+    "xgboost", "sklearn", "scipy", "onnx", "torch", "pandas", "matplotlib", "web3", "eth_account",
+    "typer", "rich", "uvicorn", "pytest", "betting_ai.training", "betting_ai.backtest",
+    "betting_ai.cli",
+}  # fmt: skip
+NOWHERE = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_REGION": "eu-west-1",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    "POWERTOOLS_TRACE_DISABLED": "1",
+    "DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none",
+    "BETTING_AI_DATABASE_MIGRATES": "false",
+    "BETTING_AI_HOME": "/tmp/betting-ai",  # noqa: S108 - as in Lambda
+    "BETTING_AI_OBJECTS_BUCKET": "objects",
+    "BETTING_AI_NOTES_TABLE": "notes",
+    "BETTING_AI_ONCE_TABLE": "once",
+    "BETTING_AI_ALERTS": "sns",
+    "BETTING_AI_SNS_TOPIC": "arn:aws:sns:eu-west-1:123456789012:alerts",
+    "BETTING_AI_API_AUTHORITIES": "abc123.execute-api.eu-west-1.amazonaws.com",
+}
+
+
+def size(*folders: Path) -> int:
+    return sum(f.stat().st_size for one in folders for f in one.rglob("*") if f.is_file())
+
+
+def layers_of(function: str, at: Path) -> list[Path]:
+    return [at / name for name in LAYERS[function]]
+
+
+def test_every_function_is_known_here() -> None:
+    folders = {path.parent.name for path in FUNCTIONS.glob("*/handler.py")}
+    assert folders == set(LAYERS)
+
+
+@pytest.mark.parametrize("name", BUDGET)
+def test_layers_keep_to_their_size(built: Path, name: str) -> None:
+    assert size(built / name) < BUDGET[name] * 1e6
+
+
+@pytest.mark.parametrize("function", LAYERS)
+def test_a_function_with_its_layers_fits(built: Path, function: str) -> None:
+    assert size(FUNCTIONS / function, *layers_of(function, built)) < MOST_BYTES
+
+
+@pytest.mark.parametrize("name", ["runtime", "inference", "api"])
+def test_a_layer_holds_what_its_lock_says(built: Path, name: str) -> None:
+    lines = (ROOT / "layers" / name / "requirements.txt").read_text().splitlines()
+    locked = {line.split()[0] for line in lines if line[:1].isalnum()}
+    found = set()
+    for metadata in (built / name / "python").glob("*.dist-info/METADATA"):
+        told = email.message_from_string(metadata.read_text())
+        found.add(f"{told['Name'].lower().replace('_', '-')}=={told['Version']}")
+    assert found == locked
+
+
+def test_the_product_is_there_without_what_no_function_runs(built: Path) -> None:
+    package = built / "domain" / "python" / "betting_ai"
+    assert (package / "adapters" / "aws").is_dir()
+    assert (package / "adapters" / "sql" / "migrations" / "versions").is_dir()
+    assert (package / "api" / "dashboard" / "static" / "vendor" / "uPlot.iife.min.js").is_file()
+    for left_out in ("training", "backtest", "cli"):
+        assert not (package / left_out).exists()
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert (package.parent / f"betting_ai-{version}.dist-info" / "METADATA").is_file()
+
+
+def test_the_certificates_of_databases_are_there(built: Path) -> None:
+    context = ssl.create_default_context(cafile=built / "runtime" / "certificates" / "rds.pem")
+    subjects = [dict(part[0] for part in c["subject"]) for c in context.get_ca_certs()]
+    names = {subject["commonName"] for subject in subjects}
+    assert any(name.startswith("Amazon RDS eu-west-1 Root CA RSA2048") for name in names)
+
+
+@pytest.mark.parametrize("function", LAYERS)
+def test_what_a_function_imports_is_its_own(built: Path, function: str) -> None:
+    """Every module comes from its code, its layers or Python itself, and none is too much."""
+    executable = python()
+    assert executable is not None
+    path = [FUNCTIONS / function, *(layer / "python" for layer in layers_of(function, built))]
+    code = (
+        "import json, sys; sys.path[:0] = json.loads(sys.argv[1]); import handler;"
+        "print(json.dumps({n: getattr(m, '__file__', None) for n, m in sys.modules.items()}))"
+    )
+    told = subprocess.run(
+        [executable, "-I", "-c", code, json.dumps(list(map(str, path)))],
+        capture_output=True, text=True, check=True, env={"PATH": "/usr/bin"} | NOWHERE,
+    )  # fmt: skip
+    modules: dict[str, str | None] = json.loads(told.stdout.splitlines()[-1])
+    assert not {name for name in modules if name in NEVER or name.split(".")[0] in NEVER}
+    home = Path(executable).parents[1]
+    for name, file in modules.items():
+        if file is not None:
+            place = Path(file)
+            assert any(place.is_relative_to(one) for one in (*path, home)), (name, file)
+            assert "site-packages" not in place.parts, (name, file)
+    assert ("onnxruntime" in modules) is False  # loaded with the first model
+
+
+def cold(built: Path, function: str, name: str, **environment: str) -> tuple[Any, list[Any]]:
+    """What a cold function answers to a sample event, and its log."""
+    with running(
+        FUNCTIONS / function, layers_of(function, built), built / "tool", NOWHERE | environment,
+        name=function,
+    ) as one:  # fmt: skip
+        return one(event(function, name)), one.lines()
+
+
+def test_the_api_answers_the_gateway(built: Path) -> None:
+    with running(
+        FUNCTIONS / "api", layers_of("api", built), built / "tool", NOWHERE, name="api"
+    ) as api:
+        told = {name: api(event("api", name)) for name in ("health", "unknown_host", "top3")}
+    assert {name: answer["statusCode"] for name, answer in told.items()} == {
+        "health": 200, "unknown_host": 421, "top3": 503,
+    }  # fmt: skip
+    problem = json.loads(told["top3"]["body"])
+    assert (problem["code"], told["top3"]["headers"]["retry-after"]) == (
+        "database_unavailable", "5",
+    )  # fmt: skip
+    counted = [line for line in api.lines() if "_aws" in line]
+    assert [line["status"] for line in counted] == [200, 421, 503]
+
+
+def test_a_queue_keeps_what_cannot_be_done_now(built: Path) -> None:
+    for function, name in (("ingest_raw", "notices"), ("send_alerts", "slate")):
+        answer, log = cold(built, function, name)
+        sample = {one["messageId"] for one in event(function, name)["Records"]}
+        assert {one["itemIdentifier"] for one in answer["batchItemFailures"]} == sample
+        codes = {line["code"] for line in log if line.get("message") == "a message failed"}
+        assert codes == {"storage_unavailable"}
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "why"),
+    [
+        ("fetch_feeds", "prices", "StorageUnavailableError"),
+        ("select_top3", "morning", "DatabaseUnavailableError"),
+        ("settle_picks", "evening", "DatabaseUnavailableError"),
+        ("migrate_db", "upgrade", "DatabaseUnavailableError"),
+    ],
+)
+def test_who_cannot_work_says_so_to_whoever_tries_again(
+    built: Path, function: str, name: str, why: str
+) -> None:
+    with pytest.raises(FunctionError, match=why):
+        cold(built, function, name)
