@@ -16,7 +16,7 @@ ifeq ($(strip $(UV_CACHE_DIR)),)
 unexport UV_CACHE_DIR
 endif
 
-.PHONY: help top3 serve web layers test lint format train openapi synth bench bench-peers lock clean setup setup-dev
+.PHONY: help top3 serve web layers test lint format train retrain promote openapi synth bench bench-peers lock clean setup setup-dev
 
 help: ## What each target does
 	@grep -hE '^[a-z0-9-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -90,6 +90,15 @@ format: $(VENV)/.dev ## Let ruff tidy up
 
 train: $(VENV)/.dev ## Train one vintage: make train FOLDER=... THROUGH=2025-06-30
 	@$(BIN)/betting-ai train --folder $(FOLDER) --through $(THROUGH) $(ARGS)
+
+$(VENV)/.train: $(VENV)/.run requirements/train.txt
+	$(call install,train)
+
+retrain: $(VENV)/.train ## Train candidates on an environment's raw files (BETTING_AI_*_BUCKET)
+	@$(BIN)/betting-ai models retrain $(ARGS)
+
+promote: $(VENV)/.run ## Judge an environment's candidates, and promote what the rule allows
+	@$(BIN)/betting-ai models judge $(ARGS)
 
 openapi: $(VENV)/.dev ## Write docs/openapi.json from the code
 	@$(BIN)/python docs/openapi.py

@@ -22,7 +22,7 @@ SETS: dict[str, list[str]] = {
     "selfhost": ["pyproject.toml", *SERVER, "--group", "build"],
     # Whoever operates an environment of AWS from here needs its client.
     "local": ["pyproject.toml", *SERVER, *AWS, "--extra", "local", "--group", "build"],
-    "train": ["pyproject.toml", *CLI, "--extra", "local", "--extra", "train"],
+    "train": ["pyproject.toml", *CLI, *AWS, "--extra", "local", "--extra", "train"],
     # penaltyblog asks for "socks", which it never imports: a source archive whose code would run.
     "peers": [
         *("pyproject.toml", "--extra", "inference", "--group", "peers"),

@@ -12,10 +12,12 @@ from urllib.parse import quote_plus
 
 import boto3
 import pytest
+from botocore.client import BaseClient
 from moto import mock_aws
 
 from betting_ai.adapters.aws import clients
 from betting_ai.adapters.aws.inbox import S3Inbox
+from betting_ai.adapters.aws.model_shelf import CANDIDATES, S3ModelShelf
 from betting_ai.adapters.aws.model_store import S3ModelStore
 from betting_ai.adapters.aws.notes import DynamoNotes
 from betting_ai.adapters.aws.object_store import S3Objects, S3RawStore
@@ -158,8 +160,15 @@ def test_while_one_works_another_is_told_so(aws: None) -> None:
     assert done == ["once"]
 
 
-def test_of_many_at_once_one_works(aws: None) -> None:
+def test_of_many_at_once_one_works(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[int] = []
+    one_at_a_time, call = threading.Lock(), BaseClient._make_api_call
+
+    def answered(*arguments: Any) -> Any:  # the stand-in knows no condition that others race for
+        with one_at_a_time:
+            return call(*arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", answered)
     begin = threading.Barrier(8)
 
     def ask(number: int) -> None:
@@ -247,6 +256,37 @@ def test_without_s3_what_was_read_last_is_still_good(
     assert S3ModelStore(BUCKET, tmp_path, calls).read("channels.json") == b"{}"
     with pytest.raises(StorageUnavailableError, match="EndpointConnectionError"):
         S3ModelStore(BUCKET, tmp_path, calls).read("m/1/manifest.json")
+
+
+def test_a_channel_is_changed_by_one_at_a_time(aws: None) -> None:
+    shelf = S3ModelShelf(S3Objects(BUCKET))
+    assert shelf.channels() == {}
+    shelf.put_in_channel("match_result", "2025-06-30", "stable")
+    shelf.put_in_channel("match_result", "2024-06-30", "stable")
+    shelf.put_in_channel("over_under_2_5", "2025-06-30", "trial")
+    shelf.put_in_channel("match_result", "2025-06-30", "stable")
+    assert shelf.channels() == {
+        "match_result": {"stable": ["2024-06-30", "2025-06-30"]},
+        "over_under_2_5": {"trial": ["2025-06-30"]},
+    }
+    _, tag = shelf.objects.tagged("channels.json")
+    assert shelf.objects.replace("channels.json", b"{}", tag)
+    assert not shelf.objects.replace("channels.json", b"lost", tag)  # another was first
+    assert not shelf.objects.replace("channels.json", b"lost", None)
+    assert shelf.channels() == {}
+
+
+def test_only_whole_candidates_wait(aws: None) -> None:
+    shelf = S3ModelShelf(S3Objects(BUCKET))
+    files = {"manifest.json": b"{}", "ensemble.onnx": b"graph"}
+    shelf.put("match_result", "2025-06-30", files, CANDIDATES)
+    shelf.put("match_result", "2024-06-30", files)
+    shelf.objects.write("candidates/match_result/2025-07-31/ensemble.onnx", b"half")
+    assert shelf.candidates() == [("match_result", "2025-06-30")]
+    assert shelf.files("match_result", "2025-06-30", CANDIDATES) == files
+    for version in ("2025-07-31", "2020-06-30"):
+        with pytest.raises(ModelMissingError, match="no whole model"):
+            shelf.files("match_result", version, CANDIDATES)
 
 
 def payload(content: bytes, kind: PayloadKind = PayloadKind.SEASON, name: str = "") -> Payload:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from betting_ai.backtest.evaluate import predict
+from betting_ai.backtest.evaluate import predict, quality
 from betting_ai.backtest.play import Yardstick
 from betting_ai.backtest.replay import Replay
 from betting_ai.domain.markets import BettingMarket
@@ -43,6 +43,7 @@ class Comparison:
         to_results: the ensembles' difference in log-loss.
         promote: what the rule says.
         why: in one line.
+        figures: of the challenger on these matches, member by member.
     """
 
     champion: str
@@ -54,6 +55,7 @@ class Comparison:
     to_results: Mapping[str, float]
     promote: bool
     why: str
+    figures: tuple[MemberFigures, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-ready data."""
@@ -77,6 +79,7 @@ def compare(
     challenger: Manifest,
     market: BettingMarket,
     last: date,
+    channel: str = "stable",
 ) -> Comparison:
     """Both models on every match after both their training and all choices.
 
@@ -119,9 +122,16 @@ def compare(
         f"{int(known.sum())} untouched matches" + ("" if other else ", no difference at all")
     )
     last = min(last, _day_of(facts, rows[known]))
+    numbers = quality(facts, answers[1], yardstick) | {
+        "market": market.name,
+        "models": [challenger.version],
+        "from": first.isoformat(),
+        "to": last.isoformat(),
+        "drift": {},
+    }
     return Comparison(
         champion.version, challenger.version, first, last, int(known.sum()), to_close, to_results,
-        bool(near and right and other), why,
+        bool(near and right and other), why, tuple(figures(numbers, channel)),
     )  # fmt: skip
 
 

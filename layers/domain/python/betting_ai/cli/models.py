@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from betting_ai.cli import managed_models
 from betting_ai.cli.context import Voice, calendar_day, current_settings, existing_folder
 from betting_ai.cli.season_files import read_seasons
 from betting_ai.errors import InvalidInputError, NothingToDoError
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from betting_ai.settings import Settings
 
 app = typer.Typer(help="Which models there are, and which one answers.", no_args_is_help=True)
+for command in (managed_models.publish, managed_models.retrain, managed_models.judge):
+    app.command()(command)
 
 _Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 _Market = Annotated[

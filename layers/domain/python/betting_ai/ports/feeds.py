@@ -20,6 +20,7 @@ class PayloadKind(StrEnum):
     EXTRA = "extra"  # one country or league, all seasons: one snapshot of prices and results
     ODDS = "odds"  # coming matches with prices as they are now
     SCORES = "scores"  # matches of the last days with their scores
+    FIGURES = "figures"  # how well a model predicted, from where it was judged
 
     @property
     def live(self) -> bool:

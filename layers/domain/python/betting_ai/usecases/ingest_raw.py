@@ -26,6 +26,7 @@ from betting_ai.ports.object_store import RawStore
 from betting_ai.ports.repositories import FactsQuery, IngestEntry, ReviewItem, StoredCounts
 from betting_ai.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from betting_ai.usecases.identity import MOST_DAYS_APART, Identified, identify
+from betting_ai.usecases.model_figures import of_document
 
 STORED: Final = "stored"
 UNCHANGED: Final = "unchanged"
@@ -127,6 +128,11 @@ class IngestRaw:
     def _store(
         self, payload: Payload, entry: IngestEntry, unit: UnitOfWork
     ) -> tuple[IngestEntry, list[ReviewItem]]:
+        if payload.kind is PayloadKind.FIGURES:
+            figures = of_document(payload.content)
+            unit.models.put(figures)
+            count = len(figures)
+            return replace(entry, status=STORED, rows_read=count, rows_kept=count), []
         names = _Names(payload, unit, self.resolver)
         parsed = self.normaliser.parse(payload, names)
         for doubt in names.doubts:

@@ -22,6 +22,7 @@ _KINDS: Final = (
     PayloadKind.FIXTURES,
     PayloadKind.ODDS,
     PayloadKind.SCORES,
+    PayloadKind.FIGURES,
 )
 """In the order in which they are best ingested."""
 

@@ -81,6 +81,41 @@ class S3Objects:
             raise _unavailable(self.bucket, error) from error
         return True
 
+    def tagged(self, key: str) -> tuple[bytes | None, str | None]:
+        """An object and its ETag, for `replace`; None and None where there is none.
+
+        Raises:
+            StorageUnavailableError: S3 cannot be reached, or refuses.
+        """
+        try:
+            found = self._s3.get_object(Bucket=self.bucket, Key=key)
+            return bytes(found["Body"].read()), str(found["ETag"])
+        except FAILURES as error:
+            if code_of(error) in MISSING:
+                return None, None
+            raise _unavailable(self.bucket, error) from error
+
+    def replace(self, key: str, content: bytes, tag: str | None) -> bool:
+        """Put an object in the place of the one with an ETag, or where there was none.
+
+        Returns:
+            Whether it was: not where another was put there meanwhile.
+
+        Raises:
+            StorageUnavailableError: S3 cannot be reached, or refuses.
+        """
+        if tag is None:
+            return self.write(key, content, once=True)
+        try:
+            self._s3.put_object(
+                Bucket=self.bucket, Key=key, Body=content, IfMatch=tag, ChecksumAlgorithm="SHA256"
+            )
+        except FAILURES as error:
+            if code_of(error) in EXISTS | AT_ONCE | MISSING:
+                return False
+            raise _unavailable(self.bucket, error) from error
+        return True
+
     def holds(self, key: str) -> bool:
         """Whether there is an object of this name.
 
