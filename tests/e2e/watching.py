@@ -55,7 +55,8 @@ class Watched:
             self.wrong.append(f"asked elsewhere: {request.url}")
 
     def failed(self, request: Request) -> None:
-        self.wrong.append(f"failed: {request.url}")
+        if request.failure != "net::ERR_ABORTED":  # whoever goes on leaves what was on its way
+            self.wrong.append(f"failed: {request.url}")
 
     def answered(self, response: Response) -> None:
         if response.status >= 400:
