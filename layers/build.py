@@ -80,7 +80,7 @@ def _locked(folder: Path) -> None:
     _strip(python)
     _compile(python)
     if folder.name == "runtime":
-        _authorities(folder / "certificates" / "rds.pem")
+        _authorities(folder / "rds-ca.pem")
     note.write_text(digest)
 
 
@@ -132,7 +132,6 @@ def _authorities(file: Path) -> None:
     text = "\n".join(parts) + "\n"
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=text)  # whatever is none is refused here
-    file.parent.mkdir(parents=True)
     file.write_text(text)
 
 

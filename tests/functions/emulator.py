@@ -123,6 +123,7 @@ def running(
     handler: str = "handler.handler",
     timeout: int = 60,
     name: str = "function",
+    first: Collection[Path] = (),
 ) -> Iterator[Running]:
     """A function while the block runs.
 
@@ -134,11 +135,12 @@ def running(
         handler: module and function.
         timeout: seconds.
         name: of the function.
+        first: folders that Python looks into before all others.
     """
     executable = python()
     assert executable is not None
     port, api = free_port(), free_port()
-    path = [task, *(layer / "python" for layer in layers), tool / "client"]
+    path = [*first, task, *(layer / "python" for layer in layers), tool / "client"]
     with tempfile.TemporaryDirectory() as home:
         whole = {
             "PATH": "/usr/bin:/bin",

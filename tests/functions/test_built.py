@@ -98,7 +98,7 @@ def test_the_product_is_there_without_what_no_function_runs(built: Path) -> None
 
 
 def test_the_certificates_of_databases_are_there(built: Path) -> None:
-    context = ssl.create_default_context(cafile=built / "runtime" / "certificates" / "rds.pem")
+    context = ssl.create_default_context(cafile=built / "runtime" / "rds-ca.pem")
     subjects = [dict(part[0] for part in c["subject"]) for c in context.get_ca_certs()]
     names = {subject["commonName"] for subject in subjects}
     assert any(name.startswith("Amazon RDS eu-west-1 Root CA RSA2048") for name in names)
