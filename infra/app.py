@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+
 import aws_cdk as cdk
+from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
-from environments import ENVIRONMENTS
-from stacks.models import ModelsStack
+from infra.constructs.layers import BUILT
+from infra.environments import ENVIRONMENTS, Environment
+from infra.stage import EnvironmentStage
 
 
-def build(app: cdk.App) -> cdk.App:
-    """Add every environment's stacks to an app."""
-    for environment in ENVIRONMENTS:
-        stage = cdk.Stage(app, f"betting-ai-{environment.name}")
-        cdk.Tags.of(stage).add("environment", environment.name)
-        ModelsStack(stage, "models", environment)
+def build(
+    app: cdk.App, environments: Iterable[Environment] = ENVIRONMENTS, layers: Path = BUILT
+) -> cdk.App:
+    """Add environments to an app, and the checks that every template has to pass.
+
+    Args:
+        app: empty.
+        environments: to add.
+        layers: folder of built layers; what is not there is left empty.
+    """
+    for environment in environments:
+        EnvironmentStage(app, environment, layers)
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app), ServerlessChecks(app))
     return app
 
 
