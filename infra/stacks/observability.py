@@ -70,12 +70,13 @@ class ObservabilityStack(cdk.Stack):
             below=1,
             missing=silence,
         )
+        # Days without a pick are many; without so much as a near miss there was nothing to look at.
         self._alarm(
-            "NoPicks",
-            "three weeks of slates without a single pick: look at what was withheld and why",
-            ours("select_top3", "PicksSelected", "Sum", cdk.Duration.days(7)),
+            "NothingNear",
+            "for a week nothing came near to a pick: are there prices? (summer has such weeks)",
+            ours("select_top3", "PicksWithheld", "Sum", _DAY),
             below=1,
-            missing=_MISSING.NOT_BREACHING,
+            times=7,
         )
         self._alarm(
             "ClosingLineLost",
@@ -85,9 +86,9 @@ class ObservabilityStack(cdk.Stack):
         )
         self._alarm(
             "OldPrices",
-            "a slate was selected on prices of the day before: look at the log of fetch_feeds",
+            "a slate was selected on prices of days before: look at the log of fetch_feeds",
             ours("select_top3", "PriceAgeSeconds", "Maximum", _DAY),
-            above=26 * 3600,
+            above=100 * 3600,  # the season files' site has new ones twice a week
         )
         self._alarm(
             "OldModel",
@@ -267,7 +268,10 @@ class ObservabilityStack(cdk.Stack):
                 [
                     graph("Errors", *each("Errors")),
                     graph("Throttles", *each("Throttles")),
-                    graph("Failed for good", *(waiting(queue) for queue in self._last.values())),
+                    graph(
+                        "Failed for good",
+                        *(waiting(queue).with_(label=name) for name, queue in self._last.items()),
+                    ),
                 ],
                 [
                     graph(
@@ -335,12 +339,9 @@ def ours(function: str, name: str, statistic: str, period: cdk.Duration) -> clou
         dimensions_map={"service": function},
         statistic=statistic,
         period=period,
-        label=name,
     )
 
 
 def waiting(queue: sqs.IQueue) -> cloudwatch.Metric:
     """How many messages wait in a queue."""
-    return queue.metric_approximate_number_of_messages_visible(
-        period=_FIVE, statistic="Maximum", label=queue.node.id
-    )
+    return queue.metric_approximate_number_of_messages_visible(period=_FIVE, statistic="Maximum")
