@@ -8,8 +8,8 @@ from pathlib import Path
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
-from infra.constructs.layers import BUILT
 from infra.environments import ENVIRONMENTS, Environment
+from infra.paths import BUILT
 from infra.stage import EnvironmentStage
 
 

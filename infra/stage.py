@@ -8,8 +8,8 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from infra import nag
-from infra.constructs.layers import BUILT
 from infra.environments import Environment
+from infra.paths import BUILT
 from infra.stacks.alerts import AlertsStack
 from infra.stacks.api import ApiStack
 from infra.stacks.compute import ComputeStack

@@ -15,8 +15,8 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.constructs.layers import ROOT
 from infra.environments import AT_ONCE, Environment
+from infra.paths import ROOT
 
 NAMESPACE: Final = "BettingAI"
 """Of every metric of the product; the only dimension is ``service``."""

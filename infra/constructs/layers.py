@@ -8,9 +8,7 @@ from typing import Final
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-ROOT: Final = Path(__file__).resolve().parents[2]
-BUILT: Final = ROOT / "build" / "layers"
-LAYERS: Final = ("runtime", "inference", "api", "domain")
+from infra.paths import LAYERS
 
 _UNBUILT: Final = Path(__file__).parent / "unbuilt"
 

@@ -17,10 +17,10 @@ from constructs import Construct
 
 from infra.constructs.bucket import PrivateBucket
 from infra.constructs.function import RETENTION, Function
-from infra.constructs.layers import ROOT
 from infra.constructs.queues import LastQueue
 from infra.constructs.schedules import schedules_role
 from infra.environments import Environment
+from infra.paths import ROOT
 from infra.stacks.data import DataStack
 
 MARKETS: Final = ("match_result", "over_under_2_5", "nba_winner", "tennis_winner")
