@@ -49,6 +49,8 @@ class Environment:
             new account has ten in all and refuses.
         requests_per_second: of all callers of the API together; a client has half of it.
         requests_per_day: of one client.
+        snapshot: what the database is made from; stays named here for ever after.
+        apart: nothing uses the database: for the time in which another takes its place.
         settings: more ``BETTING_AI_*`` variables of every function, without the prefix.
     """
 
@@ -70,6 +72,8 @@ class Environment:
     reserve_concurrency: bool = False
     requests_per_second: int = 20
     requests_per_day: int = 20_000
+    snapshot: str = ""
+    apart: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -18,7 +18,6 @@ from infra.constructs.function import (
     Asynchronous,
     Function,
     Size,
-    database_url,
 )
 from infra.constructs.layers import Layers
 from infra.constructs.schedules import schedules_role
@@ -40,9 +39,10 @@ MIGRATION: Final = cdk.Duration.minutes(14)
 class ComputeStack(cdk.Stack):
     """Functions but the API.
 
+    The database is upgraded before any function that uses it is made or changed.
+
     Attributes:
         functions: by name.
-        migration: done before any function that uses the database is made or changed.
     """
 
     def __init__(
@@ -93,6 +93,7 @@ class ComputeStack(cdk.Stack):
                 max_batching_window=cdk.Duration.seconds(5),
                 max_concurrency=AT_ONCE["ingest_raw"],
                 report_batch_item_failures=True,
+                enabled=not environment.apart,
             )
         )
 
@@ -117,15 +118,16 @@ class ComputeStack(cdk.Stack):
 
         migrate = self._migrate(objects | artifacts, models)
         self.functions = {one.name: one for one in (fetch, ingest, select, settle, migrate)}
-        self.migration = triggers.Trigger(
-            self,
-            "Migration",
-            handler=migrate.function,
-            timeout=MIGRATION,
-            execute_before=[ingest, select, settle],
-            execute_on_handler_change=True,
-        )
-        self._narrow_provider()
+        if not environment.apart:
+            triggers.Trigger(
+                self,
+                "Migration",
+                handler=migrate.function,
+                timeout=MIGRATION,
+                execute_before=[ingest, select, settle],
+                execute_on_handler_change=True,
+            )
+            self._narrow_provider()
         self._schedules(fetch, select, settle)
 
     def _function(
@@ -163,17 +165,15 @@ class ComputeStack(cdk.Stack):
             layers=self._layers.of("runtime", "inference", "domain"),
             variables={
                 **variables,
-                "DATABASE_URL": database_url(data.database.db_instance_endpoint_address, None),
-                "DATABASE_SECRET": data.master_secret.secret_arn,
+                **data.master_login(),
                 "SECRETS_ID": data.application_secret.secret_arn,
             },
             place=self._network.place,
             asynchronous=Asynchronous(data.failures, hours=1),
         )
-        migrate.allow(
-            "secretsmanager:GetSecretValue",
-            on=[data.master_secret.secret_arn, data.application_secret.secret_arn],
-        )
+        migrate.allow("secretsmanager:GetSecretValue", on=[data.application_secret.secret_arn])
+        if not self._environment.apart:
+            migrate.allow("secretsmanager:GetSecretValue", on=[data.master_secret.secret_arn])
         migrate.allow(
             "s3:GetObject",
             on=[data.objects.arn_for_objects("raw/*"), data.objects.arn_for_objects("inbox/*")],
@@ -240,7 +240,7 @@ class ComputeStack(cdk.Stack):
                     max_event_age=cdk.Duration.hours(1),
                 ),
                 time_window=scheduler.TimeWindow.off(),
-                enabled=self._environment.schedules,
+                enabled=self._environment.schedules and not self._environment.apart,
             )
 
         schedule("Site", fetch, "7,19", "0", **site)

@@ -43,6 +43,7 @@ class DataStack(cdk.Stack):
         self, scope: Construct, name: str, environment: Environment, network: NetworkStack
     ) -> None:
         super().__init__(scope, name, termination_protection=environment.keep_data)
+        self._apart = environment.apart
         self.database = self._database(environment, network)
         self.arrived = WorkQueue(self, "Arrived", INGEST_SECONDS)
         self.failures = LastQueue(self, "Failures")
@@ -83,21 +84,31 @@ class DataStack(cdk.Stack):
     def login(self, function: str) -> dict[str, str]:
         """The variables that tell a function to log in as its own role, by token."""
         return {
-            "DATABASE_URL": database_url(
-                self.database.db_instance_endpoint_address, f"betting_{function}"
-            ),
+            "DATABASE_URL": database_url(self._host, f"betting_{function}"),
             "DATABASE_AUTH": "iam",
             "DATABASE_MIGRATES": "false",
         }
 
+    def master_login(self) -> dict[str, str]:
+        """The variables of whoever owns the database."""
+        told = {"DATABASE_URL": database_url(self._host, None)}
+        return told if self._apart else told | {"DATABASE_SECRET": self.master_secret.secret_arn}
+
+    @property
+    def _host(self) -> str:
+        # No stack may hold on to a database that is to be replaced.
+        return "database.invalid" if self._apart else self.database.db_instance_endpoint_address
+
     def let_in(self, function: Function) -> None:
         """Let a function log in as its own role."""
+        if self._apart:
+            return
         self.database.grant_connect(function.role, f"betting_{function.name}")
 
     def _database(self, environment: Environment, network: NetworkStack) -> rds.DatabaseInstance:
         engine = rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_18_3)
         least, most = environment.database_gb
-        return rds.DatabaseInstance(
+        database = rds.DatabaseInstance(
             self,
             "Database",
             engine=engine,
@@ -134,6 +145,13 @@ class DataStack(cdk.Stack):
                 cdk.RemovalPolicy.SNAPSHOT if environment.keep_data else cdk.RemovalPolicy.DESTROY
             ),
         )
+        if environment.snapshot:
+            resource = database.node.default_child
+            assert isinstance(resource, rds.CfnDBInstance)  # noqa: S101 - tells the type checker
+            resource.add_property_override("DBSnapshotIdentifier", environment.snapshot)
+            for known in ("DBName", "DeleteAutomatedBackups", "MasterUsername", "StorageEncrypted"):
+                resource.add_property_deletion_override(known)  # the snapshot's own
+        return database
 
     def _readings(self, environment: Environment) -> s3.Bucket:
         bucket = PrivateBucket(self, "Readings", environment, readings=None)

@@ -56,10 +56,18 @@ class ObservabilityStack(cdk.Stack):
             "Trainings": models.missed,
         }
         # An environment that does nothing by itself is not missed.
-        silence = _MISSING.BREACHING if environment.schedules else _MISSING.NOT_BREACHING
+        awake = environment.schedules and not environment.apart
+        silence = _MISSING.BREACHING if awake else _MISSING.NOT_BREACHING
         self._business(silence)
         self._technical(data, models, api)
-        self._dashboard(data, api)
+        graphs = []
+        if not environment.apart:
+            self._database(data)
+            graphs = [
+                data.database.metric_database_connections(period=_FIVE),
+                data.database.metric_cpu_utilization(period=_FIVE),
+            ]
+        self._dashboard(api, graphs)
         self._cost(environment, alerts)
 
     def _business(self, silence: cloudwatch.TreatMissingData) -> None:
@@ -160,6 +168,15 @@ class ObservabilityStack(cdk.Stack):
             above=5000,
             times=3,
         )
+        for project in (models.retrain, models.promote):
+            self._alarm(
+                f"{project.node.id}Failed",
+                "models are not renewed: see the build's log",
+                project.metric_failed_builds(period=_HOUR, statistic="Sum"),
+                above=0,
+            )
+
+    def _database(self, data: DataStack) -> None:
         database = data.database
         self._alarm(
             "DatabaseConnections",
@@ -180,13 +197,6 @@ class ObservabilityStack(cdk.Stack):
             database.metric_free_storage_space(period=_FIVE, statistic="Minimum"),
             below=2 * 1024**3,
         )
-        for project in (models.retrain, models.promote):
-            self._alarm(
-                f"{project.node.id}Failed",
-                "models are not renewed: see the build's log",
-                project.metric_failed_builds(period=_HOUR, statistic="Sum"),
-                above=0,
-            )
 
     def _alarm(
         self,
@@ -214,7 +224,7 @@ class ObservabilityStack(cdk.Stack):
         alarm.add_alarm_action(self._tell)
         alarm.add_ok_action(self._tell)
 
-    def _dashboard(self, data: DataStack, api: ApiStack) -> None:
+    def _dashboard(self, api: ApiStack, database: list[cloudwatch.Metric]) -> None:
         def graph(title: str, *metrics: cloudwatch.IMetric) -> cloudwatch.GraphWidget:
             return cloudwatch.GraphWidget(title=title, left=[*metrics], width=8, height=6)
 
@@ -285,11 +295,7 @@ class ObservabilityStack(cdk.Stack):
                         api.gateway.metric_latency(period=_FIVE, statistic="p50"),
                         api.gateway.metric_latency(period=_FIVE, statistic="p99"),
                     ),
-                    graph(
-                        "Database",
-                        data.database.metric_database_connections(period=_FIVE),
-                        data.database.metric_cpu_utilization(period=_FIVE),
-                    ),
+                    graph("Database", *database),
                 ],
             ],
         )
