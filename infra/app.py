@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
@@ -11,6 +12,12 @@ from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 from infra.environments import ENVIRONMENTS, Environment
 from infra.paths import BUILT
 from infra.stage import EnvironmentStage
+
+_FLAGS: Final = {
+    "@aws-cdk/core:checkSecretUsage": True,
+    # The migration runs on each new version of its function; what it migrates to is in a layer.
+    "@aws-cdk/aws-lambda:recognizeLayerVersion": True,
+}
 
 
 def build(
@@ -23,6 +30,8 @@ def build(
         environments: to add.
         layers: folder of built layers; what is not there is left empty.
     """
+    for flag, value in _FLAGS.items():
+        app.node.set_context(flag, value)
     for environment in environments:
         EnvironmentStage(app, environment, layers)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app), ServerlessChecks(app))

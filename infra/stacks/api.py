@@ -92,6 +92,7 @@ class ApiStack(cdk.Stack):
         gateway = apigateway.RestApi(
             self,
             "Gateway",
+            rest_api_name=f"betting-ai-{environment.name}",  # its metrics go by it
             description="Betting AI",
             endpoint_types=[apigateway.EndpointType.REGIONAL],
             cloud_watch_role=False,  # it would come with a managed policy

@@ -51,11 +51,7 @@ def write(folder: Path) -> None:
             reserve_concurrency=True,
             settings={"LEAGUES": "E0,SP1", "PROFILE": "value"},
         )
-        app = cdk.App(
-            outdir=str(folder),
-            analytics_reporting=False,
-            context={"@aws-cdk/core:checkSecretUsage": True},
-        )
+        app = cdk.App(outdir=str(folder), analytics_reporting=False)
         build(app, (*ENVIRONMENTS, full), layers=folder / "none")
         app.synth()
 

@@ -1,36 +1,38 @@
-"""A database can take the place of another, though every stack uses it."""
+"""What takes the place of what: a database of another, a migration of the last."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from infrastructure.conftest import nobody
 from infrastructure.deployed import Deployed
 
 SNAPSHOT = "before-the-accident"
 
 
-@pytest.fixture(scope="module")
-def apart(tmp_path_factory: pytest.TempPathFactory) -> Deployed:
-    """An environment whose database is about to be replaced."""
-    from infrastructure.conftest import nobody
-
-    folder = tmp_path_factory.mktemp("apart")
+def written(folder: Path, layers: Path, **changes: Any) -> Deployed:
+    """The templates of prod, with changes."""
     with nobody():
         import aws_cdk as cdk
 
+        from infra.app import build
         from infra.environments import environment_of
-        from infra.stage import EnvironmentStage
 
-        prod = environment_of("prod")
-        app = cdk.App(outdir=str(folder), analytics_reporting=False)
-        there = dataclasses.replace(prod, apart=True, snapshot=SNAPSHOT)
-        EnvironmentStage(app, there, Path(folder) / "none")
-        app.synth()
+        prod = dataclasses.replace(environment_of("prod"), **changes)
+        build(cdk.App(outdir=str(folder), analytics_reporting=False), [prod], layers).synth()
     return Deployed.read(folder / "assembly-betting-ai-prod")
+
+
+@pytest.fixture(scope="module")
+def apart(tmp_path_factory: pytest.TempPathFactory) -> Deployed:
+    """An environment whose database is about to be replaced."""
+    folder = tmp_path_factory.mktemp("apart")
+    return written(folder, folder / "none", apart=True, snapshot=SNAPSHOT)
 
 
 def imports_of_database(one: Deployed) -> set[str]:
@@ -77,3 +79,16 @@ def test_the_next_database_is_made_from_the_snapshot(
     own = {"DBName", "DeleteAutomatedBackups", "MasterUsername", "StorageEncrypted"}
     assert set(old) - set(new) == own
     assert set(new) - set(old) == {"DBSnapshotIdentifier"}
+
+
+def test_the_migration_runs_again_with_a_new_layer_alone(tmp_path: Path) -> None:
+    ran = []
+    for number in (1, 2, 2):
+        (tmp_path / "layers" / "domain" / "python").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "layers" / "domain" / "python" / "schema.py").write_text(f"HEAD = {number}")
+        once = written(tmp_path / f"out{len(ran)}", tmp_path / "layers")
+        [trigger] = once.all("Custom::Trigger")
+        ran.append(trigger.properties["HandlerArn"]["Ref"])
+    first, second, third = ran
+    assert first != second
+    assert second == third
