@@ -129,15 +129,19 @@ class ApiStack(cdk.Stack):
             "LogRole",
             assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"),
             description="Lets the account's gateways write logs",
-        )
-        role.add_to_policy(
-            iam.PolicyStatement(
-                actions=[*_LOGGING],
-                resources=[f"arn:{self.partition}:logs:{self.region}:{self.account}:*"],
-            )
+            # Within the role, as the gateway tries it the moment that it is there.
+            inline_policies={
+                "Log": iam.PolicyDocument(
+                    statements=[
+                        iam.PolicyStatement(
+                            actions=[*_LOGGING],
+                            resources=[f"arn:{self.partition}:logs:{self.region}:{self.account}:*"],
+                        )
+                    ]
+                )
+            },
         )
         account = apigateway.CfnAccount(self, "Account", cloud_watch_role_arn=role.role_arn)
-        account.node.add_dependency(role.node.find_child("DefaultPolicy"))
         gateway.deployment_stage.node.add_dependency(account)
         return gateway
 
