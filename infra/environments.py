@@ -1,26 +1,118 @@
-"""What differs between dev, stage and prod."""
+"""What differs between dev, stage and prod: this is the only place.
+
+Account and region come from whoever deploys; nothing here is looked up.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
+
+AT_ONCE: Final[Mapping[str, int]] = {
+    "api": 8,
+    "ingest_raw": 4,
+    "select_top3": 2,
+    "settle_picks": 2,
+    "migrate_db": 1,
+    "fetch_feeds": 1,
+    "send_alerts": 2,
+}
+"""Most of each function that run at the same time, where concurrency is reserved.
+
+Each of those that use the database holds one connection; a role of the database may hold no more.
+"""
 
 
 @dataclass(frozen=True)
 class Environment:
-    """One deployment.
+    """One deployment, in an account of its own.
 
     Attributes:
         name: in stack names and tags.
-        keep_data: whether buckets and databases outlive their stack.
+        keep_data: whether buckets, tables and the database outlive their stacks, and stacks are
+            protected from being deleted.
+        emails: who is told of slates; each confirms once.
+        operators: who is told of alarms and of cost.
+        networks: the only ones that may call the API, such as ``203.0.113.0/24``; all without.
+        clients: who calls the API; each has a key of the gateway of its own.
+        budget_usd: of a month; operators are told at 80 % and when it will be passed.
+        multi_az: a second database that takes over.
+        database_class: of the instance.
+        database_gb: of the disk, and how far it may grow.
+        backup_days: for so long the database can be put back to any second.
+        zones: in how many zones functions reach the secrets; each costs an endpoint.
+        log_days: how long logs are kept.
+        schedules: whether feeds are read, slates selected and picks settled by themselves.
+        retrains: whether models are trained by themselves, once a week.
+        reserve_concurrency: whether every function has a share of the account's concurrency. A
+            new account has ten in all and refuses.
+        requests_per_second: of all callers of the API together; a client has half of it.
+        requests_per_day: of one client.
+        snapshot: what the database is made from; stays named here for ever after.
+        apart: nothing uses the database: for the time in which another takes its place.
+        settings: more ``BETTING_AI_*`` variables of every function, without the prefix.
     """
 
     name: str
     keep_data: bool
+    emails: tuple[str, ...] = ()
+    operators: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    clients: tuple[str, ...] = ("first",)
+    budget_usd: int = 60
+    multi_az: bool = False
+    database_class: str = "t4g.micro"
+    database_gb: tuple[int, int] = (20, 50)
+    backup_days: int = 7
+    zones: int = 1
+    log_days: int = 30
+    schedules: bool = True
+    retrains: bool = True
+    reserve_concurrency: bool = False
+    requests_per_second: int = 20
+    requests_per_day: int = 20_000
+    snapshot: str = ""
+    apart: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 ENVIRONMENTS: Final = (
-    Environment("dev", keep_data=False),
-    Environment("stage", keep_data=True),
-    Environment("prod", keep_data=True),
+    Environment(
+        "dev",
+        keep_data=False,
+        budget_usd=50,
+        backup_days=1,
+        log_days=7,
+        schedules=False,
+        retrains=False,
+        settings={"LOG_LEVEL": "DEBUG"},
+    ),
+    Environment("stage", keep_data=True, log_days=30),
+    Environment(
+        "prod",
+        keep_data=True,
+        budget_usd=150,
+        multi_az=True,
+        database_class="t4g.small",
+        database_gb=(50, 200),
+        backup_days=30,
+        zones=2,
+        log_days=90,
+        requests_per_second=50,
+        requests_per_day=100_000,
+    ),
 )
+
+
+def environment_of(name: str) -> Environment:
+    """The environment of a name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    for environment in ENVIRONMENTS:
+        if environment.name == name:
+            return environment
+    names = ", ".join(one.name for one in ENVIRONMENTS)
+    raise ValueError(f"there is no environment {name!r}; use one of {names}")

@@ -1,0 +1,137 @@
+"""Before an environment is deleted: what will be left, and empty buckets of what goes.
+
+``python -m infra.destroy dev`` reads the templates that `make synth` wrote.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.environments import environment_of
+from infra.paths import ROOT
+
+TEMPLATES: Final = ROOT / "cdk.out"
+
+_STAYS: Final = {
+    "AWS::S3::Bucket": "bucket, with all versions in it",
+    "AWS::DynamoDB::Table": "table",
+    "AWS::SecretsManager::Secret": "secret",
+    "AWS::RDS::DBInstance": "a last snapshot of the database, which costs as its disk did",
+}
+
+
+def stacks_of(environment: str, templates: Path) -> dict[str, dict[str, Any]]:
+    """An environment's templates by the names of their stacks.
+
+    Raises:
+        OSError: they were not written.
+    """
+    folder = templates / f"assembly-betting-ai-{environment}"
+    artifacts = json.loads((folder / "manifest.json").read_text())["artifacts"].values()
+    return {
+        artifact["properties"]["stackName"]: json.loads(
+            (folder / artifact["properties"]["templateFile"]).read_text()
+        )
+        for artifact in artifacts
+        if artifact["type"] == "aws:cloudformation:stack"
+    }
+
+
+def remains(stacks: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """What outlives the stacks, a line each."""
+    for stack, template in stacks.items():
+        for name, resource in template["Resources"].items():
+            kind, policy = resource["Type"], resource.get("DeletionPolicy")
+            if policy in {"Retain", "Snapshot"} and kind in _STAYS:
+                yield f"stays: {_STAYS[kind]} ({stack}/{name})"
+            elif kind == "AWS::KMS::Key":
+                yield f"stays for 30 days: key, to be called back until then ({stack}/{name})"
+
+
+def doomed_buckets(stacks: dict[str, dict[str, Any]]) -> list[str]:
+    """The buckets that go with their stacks, by their names in AWS.
+
+    Raises:
+        BotoCoreError: nobody is logged in.
+        ClientError: CloudFormation may not be asked.
+    """
+    client = boto3.client("cloudformation")
+    found = []
+    for stack, template in stacks.items():
+        doomed = {
+            name
+            for name, resource in template["Resources"].items()
+            if resource["Type"] == "AWS::S3::Bucket" and resource["DeletionPolicy"] == "Delete"
+        }
+        if not doomed:
+            continue
+        try:
+            pages = list(client.get_paginator("list_stack_resources").paginate(StackName=stack))
+        except ClientError as error:
+            if "does not exist" in str(error):
+                continue
+            raise
+        found += [
+            one["PhysicalResourceId"]
+            for page in pages
+            for one in page["StackResourceSummaries"]
+            if one["LogicalResourceId"] in doomed and "PhysicalResourceId" in one
+        ]
+    return found
+
+
+def empty(bucket: str) -> int:
+    """Delete every version of every object; returns how many."""
+    client = boto3.client("s3")
+    count = 0
+    for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        versions = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+        keys = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in versions]
+        if keys:
+            client.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+        count += len(keys)
+    return count
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Say what stays, ask, and empty what goes."""
+    try:
+        [name] = arguments
+        environment_of(name)
+        stacks = stacks_of(name, TEMPLATES)
+    except ValueError as error:
+        told = str(error) if len(arguments) == 1 else "name one environment: make destroy ENV=dev"
+        print(told, file=sys.stderr)  # noqa: T201
+        return 2
+    except OSError:
+        print("there are no templates; run make synth", file=sys.stderr)  # noqa: T201
+        return 2
+    try:
+        buckets = doomed_buckets(stacks)
+        for line in remains(stacks):
+            print(line)  # noqa: T201
+        for bucket in buckets:
+            print(f"goes, with all that is in it: {bucket}")  # noqa: T201
+        if input(f"write {name} to go on: ").strip() != name:
+            print("nothing was deleted", file=sys.stderr)  # noqa: T201
+            return 1
+        for bucket in buckets:
+            print(f"{bucket}: {empty(bucket)} versions deleted")  # noqa: T201
+    except EOFError:
+        print("nobody said yes; nothing was deleted", file=sys.stderr)  # noqa: T201
+        return 1
+    except (BotoCoreError, ClientError) as error:
+        print(f"AWS cannot be asked: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
