@@ -64,6 +64,8 @@ def certificate(folder: Path, name: str, host: str = "", by: str = "") -> None:
     made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
     made += ["-nodes", "-days", "2", "-subj", f"/CN={host or name}"]
     made += ["-keyout", f"{name}.key", "-out", f"{name}.pem"]
+    if not by:
+        made += ["-addext", "keyUsage=critical,keyCertSign,cRLSign"]
     if by:
         made += ["-CA", f"{by}.pem", "-CAkey", f"{by}.key"]
         made += ["-addext", f"subjectAltName=DNS:{host}", "-addext", "basicConstraints=CA:FALSE"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -190,6 +191,7 @@ class Cloud:
 @contextmanager
 def cloud(environment: Environment) -> Iterator[Cloud]:
     """A stand-in for AWS while the block runs; nothing is in it yet."""
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     try:

@@ -28,7 +28,8 @@ import sys
 import aws_cdk as cdk
 from infra.app import build
 from infra.environments import environment_of
-build(cdk.App(), [environment_of(sys.argv[1])]).synth()
+app = cdk.App(context={"aws:cdk:enable-asset-metadata": True})
+build(app, [environment_of(sys.argv[1])]).synth()
 """
 RULES = """local all all trust
 hostssl all betting_owner 127.0.0.1/32 scram-sha-256
