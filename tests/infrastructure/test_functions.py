@@ -13,7 +13,7 @@ import pytest
 from betting_ai.adapters.sql.roles import CONNECTIONS, ROLES
 from betting_ai.settings import Settings, load_settings
 from betting_ai.usecases.fetch_feeds import request_of
-from infrastructure.deployed import Deployed, Resource
+from deployed import Deployed, Resource
 
 FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
 DATABASE = {"api", "ingest_raw", "select_top3", "settle_picks", "migrate_db"}

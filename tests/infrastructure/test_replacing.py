@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from infrastructure.conftest import nobody
-from infrastructure.deployed import Deployed
+from deployed import Deployed
+from templates import nobody
 
 SNAPSHOT = "before-the-accident"
 
