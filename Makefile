@@ -128,7 +128,7 @@ deploy: $(VENV)/.dev $(CDK) ## Deploy an environment to AWS: make deploy ENV=dev
 	@test -n "$(ENV)" || { echo "name one environment: make deploy ENV=dev" >&2; exit 2; }
 	@$(MAKE) --no-print-directory layers
 	@$(BIN)/python -m infra.account $(ENV)
-	@$(WITH_NODE) $(CDK) deploy $(STACKS) --outputs-file cdk.out/outputs-$(ENV).json $(ARGS)
+	@$(WITH_NODE) $(CDK) deploy $(STACKS) --outputs-file build/aws-$(ENV).json $(ARGS)
 
 destroy: $(VENV)/.dev $(CDK) ## Delete an environment, and name what stays: make destroy ENV=dev
 	@$(MAKE) --no-print-directory synth

@@ -13,12 +13,7 @@ from aws_cdk import aws_scheduler_targets as targets
 from aws_cdk import triggers
 from constructs import Construct
 
-from infra.constructs.function import (
-    RETENTION,
-    Asynchronous,
-    Function,
-    Size,
-)
+from infra.constructs.function import RETENTION, Asynchronous, Function, Size
 from infra.constructs.layers import Layers
 from infra.constructs.schedules import schedules_role
 from infra.environments import AT_ONCE, Environment
@@ -29,8 +24,6 @@ from infra.stacks.network import NetworkStack
 
 AT: Final = "<aws.scheduler.scheduled-time>"
 """The scheduler puts the instant here that a schedule is for, the same when it tries again."""
-
-_PROVIDER: Final = "AWSCDK.TriggerCustomResourceProvider"
 
 MIGRATION: Final = cdk.Duration.minutes(14)
 """Longest that a deployment waits for the database to be upgraded."""

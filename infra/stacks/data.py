@@ -73,6 +73,18 @@ class DataStack(cdk.Stack):
             ),
             removal_policy=fate(environment),
         )
+        if self._apart:
+            self._keep_told()
+
+    def _keep_told(self) -> None:
+        """Tell other stacks of the database still: they let go of it only after this stack."""
+        for value in (
+            self.database.db_instance_endpoint_address,
+            self.database.instance_identifier,
+            self.database.instance_resource_id,
+            self.master_secret.secret_arn,
+        ):
+            self.export_value(value)
 
     @property
     def master_secret(self) -> secretsmanager.ISecret:

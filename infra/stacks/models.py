@@ -95,7 +95,7 @@ class ModelsStack(cdk.Stack):
         self._weekly(environment)
         cdk.CfnOutput(self, "Bucket", value=self.bucket.bucket_name, description="Of models")
 
-    def let_read(self, function: Function) -> dict[str, str]:
+    def let_read(self, function: Function) -> None:
         """Let a function read what is in use; not the candidates."""
         function.allow(
             "s3:GetObject",
@@ -106,7 +106,6 @@ class ModelsStack(cdk.Stack):
         )
         # Without it a file that is not there is refused and cannot be told from a forbidden one.
         function.allow("s3:ListBucket", on=[self.bucket.bucket_arn])
-        return {"MODELS_BUCKET": self.bucket.bucket_name}
 
     def _source(self) -> assets.Asset:
         folders = sorted({path.split("/")[0] for path in _SOURCE if "/" in path})

@@ -71,11 +71,13 @@ class ObservabilityStack(cdk.Stack):
         self._cost(environment, alerts)
 
     def _business(self, silence: cloudwatch.TreatMissingData) -> None:
+        # By the hour, as a day that begins a minute late, or has 25 hours, is no fault.
         self._alarm(
             "NoSlate",
             "no slate was selected for a day: look at the log of select_top3, then at Failures",
-            ours("select_top3", "SlateSelected", "Sum", _DAY),
+            ours("select_top3", "SlateSelected", "Sum", _HOUR),
             below=1,
+            times=26,
             missing=silence,
         )
         # Days without a pick are many; without so much as a near miss there was nothing to look at.
@@ -85,6 +87,7 @@ class ObservabilityStack(cdk.Stack):
             ours("select_top3", "PicksWithheld", "Sum", _DAY),
             below=1,
             times=7,
+            missing=silence,
         )
         self._alarm(
             "ClosingLineLost",
@@ -106,10 +109,9 @@ class ObservabilityStack(cdk.Stack):
         )
         self._alarm(
             "FeedFailed",
-            "a feed gave nothing three hours in a row: its log line says why",
-            ours("fetch_feeds", "FeedFailed", "Sum", _HOUR),
-            above=0,
-            times=3,
+            "a feed gave nothing more than once within a day: its log line says why",
+            ours("fetch_feeds", "FeedFailed", "Sum", _DAY),
+            above=1,
         )
         self._alarm(
             "PayloadsRefused",

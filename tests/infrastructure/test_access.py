@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from infrastructure.deployed import Deployed, Resource, listed
+from deployed import Deployed, Resource, listed
 
 HERE = Path(__file__).parent
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from infrastructure.deployed import Deployed
+from deployed import Deployed
 
 LEFT = {
     # The construct kit says twice what a function's role is: harmless.
@@ -52,6 +52,33 @@ def test_all_stacks_are_there(deployed: dict[str, Deployed]) -> None:
         assert set(one.stacks) == {
             *("network", "data", "models", "alerts", "compute", "api", "observability"),
         }
+
+
+def test_nothing_is_looked_up(assembly: Path) -> None:
+    for path in assembly.glob("assembly-*/manifest.json"):
+        manifest = json.loads(path.read_text())
+        assert not manifest.get("missing")
+        for one in manifest["artifacts"].values():
+            if one["type"] == "aws:cloudformation:stack":
+                assert one["environment"] == "aws://unknown-account/unknown-region"
+
+
+@pytest.mark.parametrize(
+    ("environment", "stacks"),
+    [
+        ("dev", set()),
+        ("stage", {"network", "data", "models"}),
+        ("prod", {"network", "data", "models"}),
+    ],
+)
+def test_stacks_with_data_are_protected(assembly: Path, environment: str, stacks: set[str]) -> None:
+    path = assembly / f"assembly-betting-ai-{environment}" / "manifest.json"
+    protected = {
+        one["properties"]["stackName"].rpartition("-")[2]
+        for one in json.loads(path.read_text())["artifacts"].values()
+        if one.get("properties", {}).get("terminationProtection")
+    }
+    assert protected == stacks
 
 
 @pytest.mark.slow

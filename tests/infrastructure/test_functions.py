@@ -13,7 +13,7 @@ import pytest
 from betting_ai.adapters.sql.roles import CONNECTIONS, ROLES
 from betting_ai.settings import Settings, load_settings
 from betting_ai.usecases.fetch_feeds import request_of
-from infrastructure.deployed import Deployed, Resource
+from deployed import Deployed, Resource
 
 FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
 DATABASE = {"api", "ingest_raw", "select_top3", "settle_picks", "migrate_db"}
@@ -321,6 +321,17 @@ def test_silence_is_told_of_where_something_should_happen(deployed: dict[str, De
     }
     assert silence["dev"] == "notBreaching"
     assert silence["stage"] == silence["prod"] == "breaching"
+
+
+def test_alarms_can_go_off(each: Deployed) -> None:
+    """Where numbers come now and then, gaps that count as good would hide any row of bad ones."""
+    for alarm in each.all("AWS::CloudWatch::Alarm"):
+        told = alarm.properties
+        seconds = told["Period"] * told["EvaluationPeriods"]
+        assert seconds <= 7 * 24 * 3600, alarm.name  # the longest that CloudWatch looks back
+        rows = told["EvaluationPeriods"] > 1 and told["Namespace"] == "BettingAI"
+        if rows and each.name != "dev":
+            assert told["TreatMissingData"] == "breaching", alarm.name
 
 
 def test_cost_is_told_of_before_it_is_spent(deployed: dict[str, Deployed]) -> None:

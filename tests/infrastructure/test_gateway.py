@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from betting_ai.api.problems import problem
-from infrastructure.deployed import Deployed
+from deployed import Deployed
 
 
 def routes(each: Deployed) -> dict[tuple[str, str], dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from infrastructure.deployed import Deployed
+from deployed import Deployed
 
 
 def test_there_is_no_way_to_the_internet(each: Deployed) -> None:

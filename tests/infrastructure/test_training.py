@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from betting_ai.domain.markets import BETTING_MARKETS
-from infrastructure.deployed import Deployed
+from deployed import Deployed
 
 ROOT = Path(__file__).resolve().parents[2]
 
