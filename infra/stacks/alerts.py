@@ -89,7 +89,7 @@ class AlertsStack(cdk.Stack):
             "send_alerts",
             environment,
             size=Size(seconds=_SECONDS, memory=512),
-            layers=Layers(self, "Layers", layers).of("runtime", "inference", "domain"),
+            layers=Layers(self, "Layers", layers).of("runtime", "domain"),
             variables={
                 "ALERTS": "sns",
                 "SNS_TOPIC": self.slates.topic_arn,

@@ -131,7 +131,7 @@ class ComputeStack(cdk.Stack):
         asynchronous: Asynchronous | None = None,
         *,
         database: bool = False,
-        layers: tuple[str, ...] = ("runtime", "inference", "domain"),
+        layers: tuple[str, ...] = ("runtime", "domain"),
     ) -> Function:
         function = Function(
             self,

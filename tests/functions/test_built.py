@@ -24,7 +24,7 @@ LAYERS = {
     "settle_picks": ("runtime", "domain"),
     "send_alerts": ("runtime", "domain"),
     "api": ("runtime", "inference", "api", "domain"),
-    "migrate_db": ("runtime", "domain"),
+    "migrate_db": ("runtime", "inference", "domain"),
 }
 MOST_BYTES = 250 * 1024**2  # of a function with its layers, as AWS allows
 BUDGET = {"runtime": 130, "inference": 75, "api": 8, "domain": 8}  # MB

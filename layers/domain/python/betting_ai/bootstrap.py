@@ -611,12 +611,17 @@ class App:
     def upgrade_database(self) -> dict[str, Any]:
         """Bring schema, reference data and the functions' roles to what this version needs.
 
+        A schema of a later version is left as it is: migrations only add, so that an earlier
+        version can be deployed again.
+
         Raises:
-            DatabaseUnavailableError: it cannot be reached, is of a later version, or a table was
-                in use for too long; nothing was changed.
+            DatabaseUnavailableError: it cannot be reached, or a table was in use for too long;
+                nothing was changed.
         """
         with reach_database(self._url, self.settings.home) as engine:
             before = current_revision(engine)
+            if before is not None and before > HEAD:
+                return {"revision_before": before, "revision": before, "roles": {}}
             migrate(engine, lock_seconds=_UPGRADE_WAITS)
             with engine.begin() as connection:
                 ensure_reference_data(connection)
