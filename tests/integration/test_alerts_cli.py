@@ -72,7 +72,7 @@ def test_a_slate_is_shown_and_sent_once(betting_ai: Command, home: Path) -> None
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({}, "no alerts are set up; set BETTING_AI_ALERTS to console, file or smtp"),
+        ({}, "no alerts are set up; set BETTING_AI_ALERTS to console, file, smtp or sns"),
         ({"BETTING_AI_ALERTS": "smtp"}, "BETTING_AI_SMTP_HOST, BETTING_AI_SMTP_FROM and"),
         ({"BETTING_AI_ALERTS": "pigeon"}, "setting alerts: input should be 'none', 'console'"),
         ({"BETTING_AI_SMTP_TO": "a@b.c\nBcc: d@e.f"}, "must be an e-mail address"),
