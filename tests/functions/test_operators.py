@@ -8,30 +8,32 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from unittest.mock import ANY
 
 import boto3
 import pg8000.native
 import pytest
-import typer
 from botocore.awsrequest import AWSResponse
 
 from betting_ai import lambdas
 from betting_ai.adapters.aws.inbox import S3Inbox
+from betting_ai.adapters.aws.notes import DynamoNotes
 from betting_ai.adapters.aws.object_store import S3RawStore
+from betting_ai.adapters.feeds.memory import FeedMemory
 from betting_ai.adapters.sql.unit_of_work import SqlUnitOfWork
 from betting_ai.cli.context import REMOTE
 from betting_ai.cli.main import app as cli
 from betting_ai.cli.main import main
+from betting_ai.clock import SystemClock
+from betting_ai.errors import DatabaseUnavailableError, FeedOfflineError
 from betting_ai.operator import commands
 from betting_ai.operator.commands import COMMANDS
 from betting_ai.ports.feeds import Payload, PayloadKind
 from betting_ai.ports.repositories import ReviewItem
 from fake_api import odds_row
-from functions.account import FUNCTIONS, Account, Context, event
+from functions.account import FUNCTIONS, Account, event
 from integration.conftest import fresh
 from integration.record_world import EVENING, SLUGS, World, match, pick, slate, world
 
@@ -121,7 +123,7 @@ class Operator:
         else:
             status, answer = self.broken
             name = "X-Amz-Function-Error" if status == 200 else "x-amzn-ErrorType"
-            headers[name] = answer["errorType"]
+            headers |= {name: answer["errorType"]} if "errorType" in answer else {}
         content = json.dumps(answer).encode()
         headers["Content-Length"] = str(len(content))
         return AWSResponse(request.url, status, headers, Body(content))
@@ -313,7 +315,7 @@ def test_secrets_pass_once_and_are_in_no_line_of_the_log(operator: Operator, lev
         (["doctor"], {}, "there is no such command"),
         ("doctor", {"deep": True}, "doctor has no argument 'deep'; there are: none"),
         ("doctor", [], "the arguments of doctor are an object of JSON"),
-        ("settle", {"when": "now"}, "settle has no argument 'when'; there are: as_of, event, ending"),
+        ("settle", {"when": "now"}, "settle has no argument 'when'; there are: as_of, event"),
         ("settle", {"as_of": "2025-03-15T08:00:00"}, "settle, as_of: input should have timezone"),
         ("settle", {"as_of": "2999-01-01T00:00:00Z"}, "2999-01-01 00:00 UTC lies in the future"),
         ("settle", {"event": "e0"}, "--event and --ending go together"),
@@ -416,8 +418,7 @@ def test_a_payload_is_read_again_once_its_team_is_known(world: World, operator: 
     assert operator.function("replay")["error"]["code"] == "nothing_to_do"
     announce(account, prices("Ash Wanderers Town"))
     assert account.invoke("ingest_raw", account.notices()) == {"batchItemFailures": []}
-    count = "SELECT count(*) AS n FROM events WHERE source = 'odds_api'"
-    found = "SELECT count(*) AS n, min(received_at) AS came FROM odds WHERE source = 'odds_api'"
+    found = "SELECT count(*) AS n, max(received_at) AS came FROM odds WHERE live"
     assert world.rows(found)[0]["n"] == 0
     again = operator.function("replay")
     assert (again["exit_code"], again["output"]["doubts"][0]["name"]) == (0, "Ash Wanderers Town")
@@ -428,7 +429,216 @@ def test_a_payload_is_read_again_once_its_team_is_known(world: World, operator: 
     said = operator.there("ingest", "--again", "--json")
     assert (said.code, said.err) == (0, "")
     assert (said.told["totals"]["rows_kept"], said.told["doubts"]) == (1, [])
-    assert world.rows(found) == [{"n": 1, "came": CAME}], "as it came then, not as of now"
+    assert world.rows(found) == [{"n": 3, "came": CAME}], "as it came then, not as of now"
     said = operator.there("ingest", "--again")
     assert (said.code, "soccer_epl" in said.out) == (0, True)
-    assert world.rows(found)[0]["n"] == 1
+    assert world.rows(found)[0]["n"] == 3
+
+
+def test_some_of_what_was_announced_is_read_again(world: World, operator: Operator) -> None:
+    later = CAME + timedelta(days=1)
+    announce(
+        operator.account,
+        prices("Ash"),
+        prices("Cedar", later),
+        prices("Elm", later, source="cloudbet", name="soccer/odds"),
+        prices("Gum", kind=PayloadKind.SCORES, name="scores"),
+    )
+
+    def read(**asked: Any) -> list[str]:
+        answer = operator.function("replay", asked)
+        return [one["name"] for one in answer["output"]["payloads"]]
+
+    assert len(read()) == 4
+    assert read(source="cloudbet") == ["soccer/odds"]
+    assert read(kind="scores") == ["scores"]
+    assert read(since=later.isoformat(), source="odds_api") == ["soccer_epl"]
+    assert read(since=(later + timedelta(seconds=1)).isoformat()) == []
+    assert operator.function("replay", {"source": "stake"})["exit_code"] == 3
+
+    seen, after = [], ""
+    for left in (3, 2, 1, 0):
+        told = operator.function("replay", {"after": after, "limit": 1})["output"]
+        assert told["left"] == left
+        seen += told["payloads"]
+        after = told["next"]
+    assert (len(seen), after) == (4, None)
+
+    said = operator.there("ingest", "--again", "--source", "odds_api", "--since", "2025-03-21")
+    assert (said.code, "soccer_epl" in said.out) == (0, True)
+    assert operator.asked[-1]["arguments"] == {
+        "source": "odds_api", "kind": None, "since": "2025-03-21T08:00:00+00:00", "after": "",
+    }  # fmt: skip
+    said = operator.there("ingest", "--again", "--since", "2025-03-22")
+    assert (said.code, said.out, said.err) == (3, "", "error: nothing has come since then\n")
+
+
+def test_much_is_read_again_some_at_a_time(world: World, operator: Operator) -> None:
+    announce(operator.account, *(prices("Ash", name=f"odds/{i:03}") for i in range(101)))
+    said = operator.there("ingest", "--again", "--kind", "odds", "--json")
+    assert (said.code, said.told["totals"]["stored"]) == (0, 101)
+    assert [one["name"] for one in said.told["payloads"]] == [f"odds/{i:03}" for i in range(101)]
+    assert len(operator.asked) == 2
+
+
+def test_what_is_lost_or_cannot_be_read_does_not_stop_the_rest(
+    world: World, operator: Operator
+) -> None:
+    good, lost, bad = prices("Ash"), prices("Cedar", name="lost"), prices("Elm", name="bad")
+    bad = replace(bad, content=b"<html>")
+    announce(operator.account, good, lost, bad)
+    key = f"raw/{lost.sha256[:2]}/{lost.sha256}"
+    boto3.client("s3").delete_object(Bucket="objects", Key=key)
+    said = operator.there("ingest", "--again", "--json")
+    assert said.code == 1
+    assert {one["name"]: one["status"] for one in said.told["payloads"]} == {
+        "bad": "refused", "soccer_epl": "stored",
+    }  # fmt: skip
+    [failed] = said.told["failed"]
+    assert f"no raw payload {lost.sha256} is kept" in failed
+
+
+def test_an_upgrade_by_hand(operator: Operator) -> None:
+    deployed = operator.run(event("migrate_db", "upgrade"))["output"]
+    answer = operator.function("upgrade")
+    assert answer == {
+        "exit_code": 0,
+        "output": {"revision": deployed["revision"], "changed": False},
+    }
+    assert operator("db", "upgrade", "--json").told == answer["output"]
+    assert operator.there("db", "upgrade") == operator("db", "upgrade")
+
+
+def test_only_a_deployment_is_told_by_failing(operator: Operator) -> None:
+    nowhere = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none?connect_timeout=1"}
+    with pytest.raises(DatabaseUnavailableError):
+        operator.run({}, **nowhere)
+    told = operator.function("keys list", **nowhere)
+    assert (told["exit_code"], told["error"]["code"]) == (1, "database_unavailable")
+    report = operator.function("doctor", **nowhere)
+    assert (report["exit_code"], report["output"]["ok"]) == (1, False)
+    assert report["output"]["database"] == {"reached": False}
+
+
+def test_the_disk_matters_where_something_is_kept_on_it(operator: Operator) -> None:
+    assert operator.function("doctor")["output"]["disk_free_bytes"] is None
+    assert "free disk" not in operator.there("doctor").out
+    operator.account.monkeypatch.delenv("BETTING_AI_NOTES_TABLE")
+    del operator.account.settings["BETTING_AI_NOTES_TABLE"]
+    assert operator.function("doctor")["output"]["disk_free_bytes"] > 0
+    assert "free disk" in operator.there("doctor").out
+
+
+def test_feeds_that_another_function_asks_are_told_as_it_left_them(operator: Operator) -> None:
+    memory = FeedMemory("odds_api", DynamoNotes("notes"), SystemClock())
+    with pytest.raises(FeedOfflineError), memory.watched():
+        raise FeedOfflineError("The Odds API cannot be reached")
+    report = operator.function("doctor")["output"]
+    assert report["feeds"]["odds_api"]["on"] is None
+    assert report["notes"][-1] == (
+        "odds_api failed 1 times in a row: The Odds API cannot be reached"
+    )
+    assert "asked from elsewhere; failed 1 times in a row" in operator.there("doctor").out
+
+
+TYPED = [
+    *(one.name or one.callback.__name__.replace("_", "-") for one in cli.registered_commands),
+    *(group.name for group in cli.registered_groups),
+]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *((name,) for name in TYPED if name not in REMOTE),
+        ("history",),
+        ("history", "verify"),
+        ("db", "status"),
+        ("db", "reset", "--yes"),
+        ("ingest",),
+        ("ingest", "--folder", "."),
+        ("ingest", "--again", "--folder", "."),
+        ("ingest", "--again", "--fixtures"),
+    ],
+)
+def test_what_cannot_be_had_there_says_so(operator: Operator, words: tuple[str, ...]) -> None:
+    said = operator.there(*words)
+    assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
+    assert "--env" in said.err
+    assert operator.asked == []
+
+
+def test_the_environment_may_be_named_once_for_all(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BETTING_AI_ENV", "dev")
+    assert operator._type("review").err == "error: no name waits\n"
+    assert operator.asked == [{"command": "review list", "arguments": {}}]
+    assert operator._type("top3-bets").code == 2
+    assert operator._type("--env", "", "keys", "list").code == 3
+    assert len(operator.asked) == 1
+    said = operator._type("--env", "Dev!", "review")
+    assert (said.code, said.err) == (2, "error: 'Dev!' is no name of an environment, such as dev\n")
+
+
+def test_without_env_nothing_is_read_from_announcements(operator: Operator) -> None:
+    said = operator("ingest", "--again", "--source", "odds_api")
+    assert (said.code, said.err) == (
+        2, "error: --since, --source and --kind go with --env and --again\n",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        ((200, {"errorType": "Sandbox.Timedout", "errorMessage": "Task timed out"}),
+         f"Sandbox.Timedout: Task timed out; the log of {FUNCTION} says more"),
+        ((200, {"errorType": "KeyError", "errorMessage": "postgresql://u:pass@host/db"}),
+         f"KeyError: postgresql://[hidden]@host/db; the log of {FUNCTION} says more"),
+        ((429, {"errorType": "TooManyRequestsException", "Message": "Rate Exceeded."}),
+         "its function is busy with another command, or an upgrade; ask again later"),
+        ((403, {"errorType": "AccessDeniedException", "Message": "no"}),
+         "AccessDeniedException; are AWS_PROFILE and AWS_REGION set, and may you ask it?"),
+        ((200, {"statusCode": 200}), "what it answered is of another version"),
+    ],
+)  # fmt: skip
+def test_an_environment_that_fails_says_why(
+    operator: Operator, broken: tuple[int, dict[str, Any]], told: str
+) -> None:
+    operator.broken = broken
+    said = operator.there("keys", "create", "bot")
+    assert (said.code, said.out, said.err) == (1, "", f"error: environment dev: {told}\n")
+    assert len(operator.asked) == 1, "what may have been done is not tried again"
+
+
+def test_an_environment_that_is_not_there(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BETTING_AI_ENV", "prod")
+    assert operator._type("doctor").err == (
+        "error: environment prod: there is no stack betting-ai-prod-compute here\n"
+    )
+    boto3.client("cloudformation").create_stack(
+        StackName="betting-ai-prod-compute",
+        TemplateBody=json.dumps({"Resources": {"Something": {"Type": "AWS::SNS::Topic"}}}),
+    )
+    assert operator._type("doctor").err == (
+        "error: environment prod: stack betting-ai-prod-compute has no output MigrateDbName\n"
+    )
+
+
+def test_every_command_has_a_sample_event_that_is_understood(
+    full: World, operator: Operator
+) -> None:
+    announce(operator.account, prices("Ash"))
+    key_id = full.rows("SELECT id FROM api_keys ORDER BY created_at")[0]["id"]
+    folder = FUNCTIONS / "migrate_db" / "events"
+    seen = set()
+    for path in sorted(folder.glob("*.json"), reverse=True):  # a key is rotated while it lives
+        asked = event("migrate_db", path.stem)
+        if asked.get("arguments", {}).get("key_id"):
+            asked["arguments"]["key_id"] = key_id
+        answer = operator.run(asked)
+        assert answer.get("error", {}).get("code") in (None, "nothing_to_do"), (path, answer)
+        seen.add(asked.get("command"))
+    assert seen == {None, *COMMANDS}
