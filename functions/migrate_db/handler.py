@@ -18,12 +18,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     A command is answered either way; neither its arguments nor its output are told to the log.
     """
-    if "command" not in event:
+    if not isinstance(event, dict) or "command" not in event:  # whatever a deployment sends
         done = application().upgrade_database()
         function.logger.info("upgraded", extra=done)
         return {"exit_code": 0, "output": done}
     answer = answered(application, event)
     told = {"exit_code": answer["exit_code"], "code": answer.get("error", {}).get("code")}
-    command = event["command"] if event["command"] in list(COMMANDS) else None
-    function.logger.info("asked", extra=told | {"command": command})
+    command = event["command"]
+    known = isinstance(command, str) and command in COMMANDS
+    function.logger.info("asked", extra=told | {"command": command if known else None})
     return answer

@@ -33,7 +33,7 @@ from betting_ai.operator.commands import COMMANDS
 from betting_ai.ports.feeds import Payload, PayloadKind
 from betting_ai.ports.repositories import ReviewItem
 from fake_api import odds_row
-from functions.account import FUNCTIONS, Account, event
+from functions.account import FUNCTIONS, MODELS, Account, event
 from integration.conftest import fresh
 from integration.record_world import EVENING, SLUGS, World, match, pick, slate, world
 
@@ -500,6 +500,7 @@ def test_what_is_lost_or_cannot_be_read_does_not_stop_the_rest(
 
 def test_an_upgrade_by_hand(operator: Operator) -> None:
     deployed = operator.run(event("migrate_db", "upgrade"))["output"]
+    assert operator.run(None)["output"] == deployed
     answer = operator.function("upgrade")
     assert answer == {
         "exit_code": 0,
@@ -527,6 +528,24 @@ def test_the_disk_matters_where_something_is_kept_on_it(operator: Operator) -> N
     del operator.account.settings["BETTING_AI_NOTES_TABLE"]
     assert operator.function("doctor")["output"]["disk_free_bytes"] > 0
     assert "free disk" in operator.there("doctor").out
+
+
+def test_models_are_looked_at_where_they_are(operator: Operator) -> None:
+    here = operator.function("doctor")["output"]["models"]
+    assert all(model["ok"] for model in here)
+    spoilt = MODELS / here[0]["market"] / here[0]["version"] / "close.onnx"
+    s3 = boto3.client("s3")
+    for path in MODELS.rglob("*"):
+        if path.is_file():
+            content = b"spoilt" if path == spoilt else path.read_bytes()
+            s3.put_object(Bucket="models", Key=str(path.relative_to(MODELS)), Body=content)
+    operator.account.settings["BETTING_AI_MODELS_BUCKET"] = "models"
+    answer = operator.function("doctor")
+    first, *others = answer["output"]["models"]
+    assert (others, first["ok"]) == (here[1:], False)
+    assert (answer["exit_code"], answer["output"]["problems"]) == (1, [first["problem"]])
+    said = operator.there("doctor")
+    assert (said.code, f"problem: {first['problem']}" in said.out) == (1, True)
 
 
 def test_feeds_that_another_function_asks_are_told_as_it_left_them(operator: Operator) -> None:

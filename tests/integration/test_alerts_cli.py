@@ -134,5 +134,6 @@ def test_the_console_speaks_beside_the_answer(betting_ai: Command) -> None:
 def test_doctor_says_when_alerts_are_half_set_up(betting_ai: Command) -> None:
     done = betting_ai("doctor", "--json", BETTING_AI_ALERTS="smtp")
     assert done.returncode == 1
-    assert "alerts by e-mail need" in json.loads(done.stdout)["problems"][0]
+    report = json.loads(done.stdout)
+    assert (report["ok"], "alerts by e-mail need" in report["problems"][0]) == (False, True)
     assert json.loads(betting_ai("doctor", "--json").stdout)["alerts"]["kind"] == "none"

@@ -54,7 +54,9 @@ def ingest(
     ] = False,
     since: Annotated[
         str | None,
-        typer.Option("--since", help="With --env and --again: what came then or later."),
+        typer.Option(
+            "--since", help="With --env and --again: what came then or later; a date is 08:00 UK."
+        ),
     ] = None,
     source: Annotated[
         str | None, typer.Option("--source", help="With --env and --again: of this feed.")
