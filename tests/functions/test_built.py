@@ -177,3 +177,10 @@ def test_who_cannot_work_says_so_to_whoever_tries_again(
 ) -> None:
     with pytest.raises(FunctionError, match=why):
         cold(built, function, name)
+
+
+def test_an_operator_is_answered_whatever_fails(built: Path) -> None:
+    answer, log = cold(built, "migrate_db", "keys_list")
+    assert (answer["exit_code"], answer["error"]["code"]) == (1, "database_unavailable")
+    [told] = [line for line in log if line.get("message") == "asked"]
+    assert (told["command"], told["code"]) == ("keys list", "database_unavailable")

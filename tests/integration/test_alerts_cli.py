@@ -72,7 +72,7 @@ def test_a_slate_is_shown_and_sent_once(betting_ai: Command, home: Path) -> None
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({}, "no alerts are set up; set BETTING_AI_ALERTS to console, file or smtp"),
+        ({}, "no alerts are set up; set BETTING_AI_ALERTS to console, file, smtp or sns"),
         ({"BETTING_AI_ALERTS": "smtp"}, "BETTING_AI_SMTP_HOST, BETTING_AI_SMTP_FROM and"),
         ({"BETTING_AI_ALERTS": "pigeon"}, "setting alerts: input should be 'none', 'console'"),
         ({"BETTING_AI_SMTP_TO": "a@b.c\nBcc: d@e.f"}, "must be an e-mail address"),
@@ -134,5 +134,6 @@ def test_the_console_speaks_beside_the_answer(betting_ai: Command) -> None:
 def test_doctor_says_when_alerts_are_half_set_up(betting_ai: Command) -> None:
     done = betting_ai("doctor", "--json", BETTING_AI_ALERTS="smtp")
     assert done.returncode == 1
-    assert "alerts by e-mail need" in json.loads(done.stdout)["problems"][0]
+    report = json.loads(done.stdout)
+    assert (report["ok"], "alerts by e-mail need" in report["problems"][0]) == (False, True)
     assert json.loads(betting_ai("doctor", "--json").stdout)["alerts"]["kind"] == "none"

@@ -13,8 +13,8 @@ from uuid import UUID
 import pytest
 
 from betting_ai.adapters.sql.unit_of_work import SqlUnitOfWork, unit_of_work_factory
-from betting_ai.cli.history import as_csv
 from betting_ai.domain.protections import Limits
+from betting_ai.operator.export import as_csv
 from betting_ai.ports.bets import PAPER, BetStatus, NewBet
 from betting_ai.usecases.export_record import as_document
 from betting_ai.usecases.verify_record import Verified, VerifyRecord

@@ -161,6 +161,12 @@ class StorageUnavailableError(DomainError):
     code = "storage_unavailable"
 
 
+class EnvironmentUnavailableError(DomainError):
+    """An environment cannot be reached, or failed to do what was asked of it."""
+
+    code = "environment_unavailable"
+
+
 class NotifyError(DomainError):
     """A message could not be handed over, or not to everyone."""
 

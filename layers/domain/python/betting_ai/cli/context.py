@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -101,8 +102,34 @@ class Voice:
         typer.echo(line, err=True)
 
 
+environment: Final[ContextVar[str | None]] = ContextVar("environment", default=None)
+"""The environment of AWS that ``--env`` names; None for this machine."""
+
+REMOTE: Final = ("db", "doctor", "history", "ingest", "keys", "review", "settle")
+"""Commands that can be had of an environment, if only in part."""
+
+
+def refuse_remote() -> None:
+    """For what an environment is not asked: say what it can be.
+
+    Raises:
+        InvalidInputError: ``--env`` names one.
+    """
+    if (name := environment.get()) is not None:
+        raise InvalidInputError(
+            f"environment {name} can be asked for db upgrade, doctor, history export, "
+            "ingest --again, keys, review and settle; for anything else leave --env "
+            "(BETTING_AI_ENV) out"
+        )
+
+
 def current_settings() -> Settings:
-    """The settings of the environment; read here because importing their library takes time."""
+    """This machine's settings; read here because importing their library takes time.
+
+    Raises:
+        InvalidInputError: one does not parse, or another environment is asked.
+    """
+    refuse_remote()
     from betting_ai.settings import load_settings
 
     return load_settings()

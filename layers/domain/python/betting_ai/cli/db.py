@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from betting_ai.cli.context import current_settings
+from betting_ai.cli.context import current_settings, environment
+from betting_ai.cli.operating import ask
 from betting_ai.errors import DatabaseUnavailableError, InvalidInputError, NothingToDoError
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ def status(as_json: _Json = False) -> None:
 @app.command()
 def upgrade(as_json: _Json = False) -> None:
     """Bring the schema to what this version needs (every command does so by itself)."""
+    if environment.get() is not None:
+        _show(ask("upgrade", {}, as_json=as_json).output, as_json=as_json)
+        return
     from betting_ai.adapters.sql.database import prepare, reach_database
     from betting_ai.adapters.sql.migrate import HEAD, current_revision
 

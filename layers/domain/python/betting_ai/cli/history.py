@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from betting_ai.cli.context import Json, current_settings
+from betting_ai.cli.operating import ask
 from betting_ai.cli.outputs import check_outputs, write_whole
 from betting_ai.errors import InvalidInputError, NothingToDoError, RecordBrokenError
 
@@ -44,7 +43,8 @@ def history(
     if context.invoked_subcommand:
         return
     from betting_ai.bootstrap import build
-    from betting_ai.cli.settled_view import pick_line, show_picks
+    from betting_ai.cli.settled_view import show_picks
+    from betting_ai.operator.lines import pick_line
 
     first, last = days_between(since, until)
     with build(current_settings()) as opened, opened.units() as unit:
@@ -95,30 +95,12 @@ def export(
     ] = ExportFormat.JSON,
 ) -> None:
     """The whole record, so that anyone can recompute it (docs/record.md says how)."""
-    from betting_ai.bootstrap import build
-    from betting_ai.usecases.export_record import as_document
-
     check_outputs({"--out": out})
-    with build(current_settings()) as opened, opened.units() as unit:
-        text = as_csv(unit) if form is ExportFormat.CSV else as_document(unit)
+    text = ask("export", {"format": form}).output
     if out is None:
         typer.echo(text, nl=False)
     else:
         write_whole(out, text)
-
-
-def as_csv(unit: Any) -> str:  # noqa: ANN401
-    """Every pick on a line."""
-    from betting_ai.cli.settled_view import pick_line
-
-    lines = [pick_line(pick) for pick in unit.record.picks()]
-    if not lines:
-        raise NothingToDoError("nothing has been recommended yet")
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return text.getvalue()
 
 
 def days_between(since: str | None, until: str | None) -> tuple[date | None, date | None]:

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from betting_ai.cli.context import Json, Voice, current_settings, existing_folder, league_codes
+from betting_ai.cli.context import (
+    Json,
+    Voice,
+    current_settings,
+    environment,
+    existing_folder,
+    instant,
+    league_codes,
+)
+from betting_ai.cli.operating import ask
 from betting_ai.domain.leagues import SEASON_FILE_LEAGUES
 from betting_ai.domain.sports import FOOTBALL, leagues_of
-from betting_ai.errors import InvalidInputError
+from betting_ai.errors import InvalidInputError, NothingToDoError
+from betting_ai.ports.feeds import PayloadKind
+
+if TYPE_CHECKING:
+    from betting_ai.ports.repositories import IngestEntry, ReviewItem
 
 _Seasons = Annotated[
     str | None, typer.Option("--seasons", help="Such as 2324,2425; all of the folder by default.")
@@ -38,9 +52,32 @@ def ingest(
     again: Annotated[
         bool, typer.Option("--again", help="Read files again that were stored before.")
     ] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since", help="With --env and --again: what came then or later; a date is 08:00 UK."
+        ),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option("--source", help="With --env and --again: of this feed.")
+    ] = None,
+    kind: Annotated[
+        PayloadKind | None, typer.Option("--kind", help="With --env and --again: of this kind.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Read season files, extra leagues and fixtures from a folder into the database."""
+    """Read season files, extra leagues and fixtures from a folder into the database.
+
+    With --env and --again, what was announced there before is read again.
+    """
+    here = (folder, seasons, leagues, extra, fixtures)
+    if again and environment.get() is not None:
+        if any(here):
+            raise InvalidInputError("with --env, --again goes with --since, --source and --kind")
+        _ingest_there({"since": since, "source": source, "kind": kind}, as_json=as_json)
+        return
+    if since or source or kind:
+        raise InvalidInputError("--since, --source and --kind go with --env and --again")
     from betting_ai.bootstrap import build
     from betting_ai.cli.ingest_view import Tally, show
     from betting_ai.ports.feeds import FeedRequest
@@ -55,6 +92,38 @@ def ingest(
             owner = app if folder else app.for_sample()
             result = owner.ingest(command, tally.ingested)
     show(fetched, result, as_json=as_json)
+
+
+def _ingest_there(which: Mapping[str, str | None], *, as_json: bool) -> None:
+    """Read again what an environment was told of, some at a time: no function runs for long."""
+    from betting_ai.cli.ingest_view import Tally, show
+    from betting_ai.operator.ingested import result_of
+    from betting_ai.ports.feeds import Fetched
+    from betting_ai.usecases.ingest_raw import IngestResult
+
+    since = instant(which["since"])
+    asked = dict(which) | {"since": None if since is None else since.isoformat()}
+    entries: list[IngestEntry] = []
+    doubts: dict[ReviewItem, None] = {}
+    failed: list[str] = []
+    after: str | None = ""
+    with Tally(quiet=Voice(as_json=as_json).quiet) as tally:
+        while after is not None:
+            told = ask("replay", asked | {"after": after}, as_json=as_json).output
+            done = result_of(told)
+            entries += done.entries
+            doubts.update(dict.fromkeys(done.doubts))
+            failed += told["failed"]
+            after = told["next"]
+            for entry in done.entries[-1:]:
+                tally.ingested(len(entries), len(entries) + told["left"], entry)
+    if not (entries or failed):
+        raise NothingToDoError("nothing has come since then")
+    show(
+        Fetched((), failed=tuple(failed)),
+        IngestResult(tuple(entries), tuple(doubts)),
+        as_json=as_json,
+    )
 
 
 class Source(StrEnum):

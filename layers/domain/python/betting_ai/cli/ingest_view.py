@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -15,6 +13,8 @@ from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
+
+from betting_ai.operator.ingested import ingested, summed
 
 if TYPE_CHECKING:
     from betting_ai.ports.feeds import Fetched
@@ -69,43 +69,20 @@ def show(fetched: Fetched, result: IngestResult, *, as_json: bool) -> None:
         typer.Exit: with 1 when a payload was refused or could not be fetched.
     """
     if as_json:
-        typer.echo(json.dumps(_as_data(fetched, result), default=_as_text, ensure_ascii=False))
+        typer.echo(json.dumps(ingested(fetched, result), ensure_ascii=False))
     else:
         _print(fetched, result)
     if fetched.failed or any(entry.status == "refused" for entry in result.entries):
         raise typer.Exit(1)
 
 
-def _as_data(fetched: Fetched, result: IngestResult) -> dict[str, object]:
-    return {
-        "payloads": [dataclasses.asdict(entry) for entry in result.entries],
-        "totals": {
-            **Counter(entry.status for entry in result.entries),
-            "rows_read": sum(entry.rows_read for entry in result.entries),
-            "rows_kept": sum(entry.rows_kept for entry in result.entries),
-            "rows_repaired": _sum(entry.rows_repaired for entry in result.entries),
-            "rows_refused": _sum(entry.rows_refused for entry in result.entries),
-            "quotes_kept": sum(entry.quotes_kept for entry in result.entries),
-            "quotes_refused": _sum(entry.quotes_refused for entry in result.entries),
-            "conflicting": sum(entry.stored.conflicting for entry in result.entries),
-        },
-        "doubts": [dataclasses.asdict(doubt) for doubt in result.doubts],
-        "not_published": list(fetched.not_published),
-        "failed": list(fetched.failed),
-    }
-
-
-def _as_text(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
-
-
 def _print(fetched: Fetched, result: IngestResult) -> None:
     out = Console()
     out.print(_table(result.entries))
     for title, reasons in (
-        ("Rows repaired", _sum(entry.rows_repaired for entry in result.entries)),
-        ("Rows refused", _sum(entry.rows_refused for entry in result.entries)),
-        ("Quotes refused", _sum(entry.quotes_refused for entry in result.entries)),
+        ("Rows repaired", summed(entry.rows_repaired for entry in result.entries)),
+        ("Rows refused", summed(entry.rows_refused for entry in result.entries)),
+        ("Quotes refused", summed(entry.quotes_refused for entry in result.entries)),
     ):
         if reasons:
             told = ", ".join(f"{why} {count:,}" for why, count in sorted(reasons.items()))
@@ -162,10 +139,3 @@ def _add(table: Table, name: str, group: list[IngestEntry]) -> None:
     many = len(group) > 1
     told = ", ".join(f"{count} {what}" if many else what for what, count in status.items())
     table.add_row(name, told, *(f"{count:,}" for count in counts))
-
-
-def _sum(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    total: Counter[str] = Counter()
-    for reasons in counts:
-        total.update(reasons)
-    return dict(total)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Final
 
 import typer
 from typer.exceptions import TyperException
 
 from betting_ai.cli import alerts, db, history, keys, models, review, session, venue
 from betting_ai.cli.backtest import backtest
-from betting_ai.cli.context import Voice
+from betting_ai.cli.context import REMOTE, Voice, environment, refuse_remote
 from betting_ai.cli.doctor import doctor
 from betting_ai.cli.evaluate import evaluate
 from betting_ai.cli.ingest import fetch, ingest
@@ -24,9 +26,11 @@ from betting_ai.cli.serve import serve
 from betting_ai.cli.settle import settle
 from betting_ai.cli.top3 import top3_bets
 from betting_ai.cli.train import train
-from betting_ai.errors import DomainError
+from betting_ai.errors import DomainError, InvalidInputError
 
 DEBUG = "BETTING_AI_DEBUG"
+
+_ENVIRONMENT: Final = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 app = typer.Typer(
     name="betting-ai",
@@ -69,6 +73,15 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
+    env: Annotated[
+        str | None,
+        typer.Option(
+            "--env",
+            envvar="BETTING_AI_ENV",
+            help="An environment of AWS, such as dev, is asked in the place of this machine.",
+        ),
+    ] = None,
     version: Annotated[
         bool,
         typer.Option(
@@ -77,6 +90,11 @@ def options(
     ] = False,
 ) -> None:
     """Finds the day's three best value bets, says why, and keeps a record."""
+    if env and not _ENVIRONMENT.fullmatch(env):
+        raise InvalidInputError(f"{env!r} is no name of an environment, such as dev")
+    context.call_on_close(partial(environment.reset, environment.set(env or None)))
+    if context.invoked_subcommand not in REMOTE:
+        refuse_remote()
 
 
 def main() -> int:

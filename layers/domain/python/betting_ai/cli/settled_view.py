@@ -13,65 +13,12 @@ from rich.table import Table
 
 from betting_ai.domain.books import book
 from betting_ai.ports.bets import LedgerLine, StoredBet
-from betting_ai.ports.record import RecordedPick, Settlement
+from betting_ai.ports.record import RecordedPick
 
 _COLOURS: Final = {
     "won": "green", "half_won": "green", "lost": "red", "half_lost": "red", "void": "dim",
     "replaced": "dim", "rejected": "dim", "unknown": "yellow",
 }  # fmt: skip
-
-
-def settled_line(one: Settlement) -> dict[str, Any]:
-    """A settlement as JSON-ready data."""
-    due, verdict = one.due, one.verdict
-    return {
-        "subject": str(due.subject),
-        "id": due.id,
-        "event_id": due.event_id,
-        "outcome": str(due.outcome),
-        "odds": float(due.price),
-        "stake": float(due.stake),
-        "result": str(verdict.result),
-        "reason": str(verdict.why),
-        "ending": str(verdict.score.ending),
-        "score": score_text(verdict.score.home, verdict.score.away),
-        "profit": float(verdict.profit),
-        "clv": verdict.clv,
-        "settled_at": one.at.isoformat(),
-    }
-
-
-def pick_line(pick: RecordedPick) -> dict[str, Any]:
-    """A pick as JSON-ready data."""
-    return {
-        "id": pick.id,
-        "slate_id": pick.slate_id,
-        "as_of": pick.as_of.isoformat(),
-        "mode": pick.mode,
-        "profile": pick.profile,
-        "model": pick.model_version,
-        "rank": pick.rank,
-        "event_id": pick.event_id,
-        "event_name": pick.event_name,
-        "league": pick.league,
-        "kickoff": pick.kickoff.isoformat(),
-        "market": pick.market.name.lower(),
-        "line": pick.line,
-        "outcome": str(pick.outcome),
-        "bookmaker": pick.bookmaker,
-        "odds": float(pick.price),
-        "bet_until_odds": float(pick.bet_until),
-        "stake": float(pick.stake),
-        "probability": pick.probability,
-        "expected_value": pick.ev,
-        "confidence": pick.confidence,
-        "risk": pick.risk,
-        "status": pick.status,
-        "profit": None if pick.profit is None else float(pick.profit),
-        "clv": pick.clv,
-        "settled_at": None if pick.settled_at is None else pick.settled_at.isoformat(),
-        "hash": pick.hash,
-    }
 
 
 def bet_line(bet: StoredBet) -> dict[str, Any]:
@@ -95,18 +42,21 @@ def bet_line(bet: StoredBet) -> dict[str, Any]:
     }
 
 
-def show_settled(settlements: Sequence[Settlement]) -> None:
-    """Settlements as a table."""
+def show_settled(settlements: Sequence[Mapping[str, Any]]) -> None:
+    """Settlements as a table.
+
+    Args:
+        settlements: as `betting_ai.operator.lines.settled_line` says them.
+    """
     table = Table("", "event", "selection", box=box.SIMPLE_HEAD)
     for title in ("odds", "score", "result", "profit", "CLV"):
         table.add_column(title, justify="right")
     for one in settlements:
-        due, verdict = one.due, one.verdict
-        score = score_text(verdict.score.home, verdict.score.away) or str(verdict.score.ending)
+        odds, profit = (Decimal(str(one[name])) for name in ("odds", "profit"))
         table.add_row(
-            "pick" if due.subject == "recommendation" else "bet", due.event_id, str(due.outcome),
-            f"{due.price:.2f}", score, status(verdict.result), f"{verdict.profit:+}",
-            clv_text(verdict.clv),
+            "pick" if one["subject"] == "recommendation" else "bet", one["event_id"],
+            one["outcome"], f"{odds:.2f}", one["score"] or one["ending"], status(one["result"]),
+            f"{profit:+.2f}", clv_text(one["clv"]),
         )  # fmt: skip
     console = Console(highlight=False)
     if settlements:
@@ -205,8 +155,3 @@ def status(word: str) -> str:
 def clv_text(clv: float | None) -> str:
     """Closing-line value, or nothing where there is no close."""
     return "" if clv is None else f"{clv:+.1%}"
-
-
-def score_text(home: int | None, away: int | None) -> str | None:
-    """``"2-1"``."""
-    return None if home is None or away is None else f"{home}-{away}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,9 @@ from betting_ai.errors import InvalidInputError
 Ints = npt.NDArray[np.int64]
 
 _CENT: Final = Decimal("0.01")
+
+ENDINGS: Final = "postponed, abandoned, cancelled, walkover, retired, or a score such as 2-1."
+"""How a person says how an event ended."""
 
 
 class Ending(StrEnum):
@@ -64,6 +67,20 @@ class Score:
             raise InvalidInputError("a finished event needs both sides' scores")
         if known and min(self.home or 0, self.away or 0) < 0:
             raise InvalidInputError("a score must not be negative")
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """How an event ended, as a person writes it, see `ENDINGS`.
+
+        Raises:
+            InvalidInputError: neither a score nor an ending.
+        """
+        home, dash, away = text.partition("-")
+        if dash and home.strip().isdecimal() and away.strip().isdecimal():
+            return cls(Ending.FINISHED, int(home), int(away))
+        if text in {str(e) for e in Ending if e is not Ending.FINISHED}:
+            return cls(Ending(text))
+        raise InvalidInputError(f"{text!r} is no ending; write {ENDINGS}")
 
 
 def settle(market: Market, line: float, outcome: Outcome, score: Score) -> Settled:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from betting_ai.ports.feeds import Payload
+from betting_ai.ports.feeds import Payload, PayloadKind
 
 
 class Inbox(Protocol):
@@ -42,8 +42,8 @@ class Inbox(Protocol):
         """
         ...
 
-    def names(self) -> list[str]:
-        """All announcements, in order of their names.
+    def names(self, kind: PayloadKind | None = None, source: str | None = None) -> list[str]:
+        """All announcements, or those of a kind or a source, in order of their names.
 
         Raises:
             StorageUnavailableError: they cannot be listed now.

@@ -12,18 +12,23 @@ from botocore.exceptions import BotoCoreError, ClientError
 FAILURES: Final = (BotoCoreError, ClientError)
 """Everything that a call of a client may raise."""
 
-_CONFIG: Final = Config(
-    connect_timeout=3,
-    read_timeout=20,
-    retries={"mode": "standard", "total_max_attempts": 3},
-    tcp_keepalive=True,
-)
-
 
 @cache
-def client(service: str) -> Any:  # noqa: ANN401 - made at run time from service descriptions
-    """The client of a service; any number of threads may use it."""
-    return boto3.client(service, config=_CONFIG)
+def client(service: str, *, seconds: int = 20, attempts: int = 3) -> Any:  # noqa: ANN401 - made at run time from service descriptions
+    """The client of a service; any number of threads may use it.
+
+    Args:
+        service: its name.
+        seconds: to wait for an answer.
+        attempts: most calls for one that fails.
+    """
+    config = Config(
+        connect_timeout=3,
+        read_timeout=seconds,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        tcp_keepalive=True,
+    )
+    return boto3.client(service, config=config)
 
 
 def code_of(error: BaseException) -> str:

@@ -53,8 +53,8 @@ class S3Inbox:
         }
         content = json.dumps(told, indent=1, ensure_ascii=False).encode()
         key = (
-            f"{FOLDER}{_KINDS.index(payload.kind)}-{payload.kind.value}/{quote(payload.source)}/"
-            f"{quote(payload.name)}/{payload.sha256}.json"
+            f"{_folder(payload.kind)}{quote(payload.source)}/{quote(payload.name)}/"
+            f"{payload.sha256}.json"
         )
         return self.raw.objects.write(key, content, once=True, kind="application/json")
 
@@ -91,6 +91,13 @@ class S3Inbox:
         except (ValueError, TypeError, KeyError, AttributeError):
             raise InvalidInputError("this is no notice of a bucket") from None
 
-    def names(self) -> list[str]:
-        """All announcements, in order of their names."""
-        return self.raw.objects.names(FOLDER)
+    def names(self, kind: PayloadKind | None = None, source: str | None = None) -> list[str]:
+        """All announcements, or those of a kind or a source, in order of their names."""
+        found = self.raw.objects.names(FOLDER if kind is None else _folder(kind))
+        if source is None:
+            return found
+        return [name for name in found if name.split("/")[2] == quote(source)]
+
+
+def _folder(kind: PayloadKind) -> str:
+    return f"{FOLDER}{_KINDS.index(kind)}-{kind.value}/"
