@@ -160,10 +160,18 @@ class ComputeStack(cdk.Stack):
                 **variables,
                 **data.master_login(),
                 "SECRETS_ID": data.application_secret.secret_arn,
+                "NOTES_TABLE": data.notes.table_name,
             },
             place=self._network.place,
             asynchronous=Asynchronous(data.failures, hours=1),
         )
+        cdk.CfnOutput(
+            self,
+            "MigrateDbName",
+            value=migrate.function.function_name,
+            description="What operators call: betting-ai --env",
+        )
+        migrate.allow("dynamodb:GetItem", on=[data.notes.table_arn])
         migrate.allow("secretsmanager:GetSecretValue", on=[data.application_secret.secret_arn])
         if not self._environment.apart:
             migrate.allow("secretsmanager:GetSecretValue", on=[data.master_secret.secret_arn])
@@ -172,7 +180,10 @@ class ComputeStack(cdk.Stack):
             on=[data.objects.arn_for_objects("raw/*"), data.objects.arn_for_objects("inbox/*")],
         )
         migrate.allow("s3:ListBucket", on=[data.objects.bucket_arn])
-        migrate.allow("s3:PutObject", on=[data.objects.arn_for_objects("record/*")])
+        migrate.allow(
+            "s3:PutObject",
+            on=[data.objects.arn_for_objects("raw/*"), data.objects.arn_for_objects("exports/*")],
+        )
         models.let_read(migrate)
         return migrate
 

@@ -29,7 +29,7 @@ class DataStack(cdk.Stack):
     Attributes:
         database: PostgreSQL.
         readings: where it is written down who read a bucket.
-        objects: ``raw/`` payloads, ``inbox/`` announcements, ``record/`` exports.
+        objects: ``raw/`` payloads, ``inbox/`` announcements, the ``record/``, and ``exports/``.
         notes: what feeds remember.
         once: what was done and must not be done twice.
         application_secret: holds ``root_secret``.
@@ -188,6 +188,7 @@ class DataStack(cdk.Stack):
                 conditions={"StringEquals": {"aws:SourceAccount": self.account}},
             )
         )
+        bucket.add_lifecycle_rule(prefix="exports/", expiration=cdk.Duration.days(7))
         resource = bucket.node.default_child
         assert isinstance(resource, s3.CfnBucket)  # noqa: S101 - tells the type checker
         # By hand: the construct's own way brings a function that may change every bucket.

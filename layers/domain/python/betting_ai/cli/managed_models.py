@@ -132,12 +132,10 @@ def write_seasons(inbox: Inbox, folder: Path) -> dict[str, str]:
     Raises:
         NothingToDoError: no season file was ever announced.
     """
-    from betting_ai.ports.feeds import Payload
+    from betting_ai.ports.feeds import Payload, PayloadKind
 
     newest: dict[str, Payload] = {}
-    for name in inbox.names():
-        if f"-season/{_SOURCE}/" not in name:
-            continue
+    for name in inbox.names(PayloadKind.SEASON, _SOURCE):
         payload = inbox.payload(name)
         known = newest.get(payload.name)
         if known is None or payload.received_at > known.received_at:
