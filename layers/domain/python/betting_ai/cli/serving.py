@@ -38,7 +38,8 @@ GRACE_SECONDS: Final = 20
 
 _LAST_MOMENT: Final = DOOR_SECONDS + GRACE_SECONDS + 1.0
 _PATIENCE: Final = _LAST_MOMENT + 10.0
-_TOO_SOON: Final = 5.0  # a worker that ends so soon after its start would do so again and again
+_TOO_SOON: Final = 5.0  # seconds after its start in which no worker should end
+_AGAIN: Final = 3  # so many in a row that end too soon would do so again and again
 
 _log: Final = logging.getLogger("betting_ai.serve")
 
@@ -236,7 +237,7 @@ def _supervise(listener: socket.socket, plan: Plan, ready: Callable[[], None]) -
     """Keep the workers alive until a signal asks to stop; then let them end."""
     multiprocessing.allow_connection_pickling()
     context = multiprocessing.get_context("spawn")
-    stop, broken = Event(), False
+    stop, too_soon = Event(), 0
 
     def start() -> tuple[SpawnProcess, float]:
         worker = context.Process(target=_work, args=(listener, plan))
@@ -250,20 +251,20 @@ def _supervise(listener: socket.socket, plan: Plan, ready: Callable[[], None]) -
     workers = [start() for _ in range(plan.workers)]
     ready()
     try:
-        while not (stop.wait(0.2) or broken):
+        while too_soon < _AGAIN and not stop.wait(0.2):
             for place, (worker, since) in enumerate(workers):
                 if worker.is_alive():
                     continue
                 told = {"worker": worker.pid, "exit_code": worker.exitcode}
                 _log.error("a worker ended", extra=told)
-                broken = broken or time.monotonic() - since < _TOO_SOON
-                if not broken:
+                too_soon = too_soon + 1 if time.monotonic() - since < _TOO_SOON else 0
+                if too_soon < _AGAIN:
                     workers[place] = start()
     finally:
         _end([worker for worker, _ in workers])
         for sig, handler in before.items():
             signal.signal(sig, handler)
-    return not broken and all(worker.exitcode == 0 for worker, _ in workers)
+    return too_soon < _AGAIN and all(worker.exitcode == 0 for worker, _ in workers)
 
 
 def _end(workers: list[SpawnProcess]) -> None:
