@@ -99,7 +99,9 @@ def _compile(python: Path) -> None:
 def lambda_python() -> str | None:
     """A Python of Lambda's version: the first that says so of itself when it is run."""
     name = "python3.13"
-    roots = (os.environ.get("PYENV_ROOT"), "~/.pyenv", "/root/.pyenv")
+    here = Path(shutil.which(name) or "")
+    roots = [os.environ.get("PYENV_ROOT"), "~/.pyenv"]
+    roots += [str(here.parents[1])] if here.parent.name == "shims" else []  # pyenv's own place
     versions = [Path(root).expanduser() / "versions" for root in roots if root]
     found = [shutil.which(name)]
     found += [str(path) for root in versions for path in root.glob(f"3.13*/bin/{name}")]
