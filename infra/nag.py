@@ -109,7 +109,7 @@ def _folders(stage: cdk.Stage) -> Iterator[Left]:
     models = f"{name}-models:ExportsOutputFnGetAttArtifacts82DD59A1Arn3B515032"
     own = "<Artifacts82DD59A1.Arn>"  # in the stack of the bucket
     places = [
-        *(f"{objects}/{folder}/*" for folder in READABLE),
+        *(f"{objects}/{folder}/*" for folder in (*READABLE, "exports")),
         *(f"{bucket}/{market}/*" for bucket in (models, own) for market in MARKETS),
         f"{own}/candidates/*",
         f"{own}/*",
