@@ -261,7 +261,7 @@ def told_metrics(name: str) -> set[str]:
         for call in ast.walk(tree)
         if isinstance(call, ast.Call)
         and isinstance(call.func, ast.Attribute)
-        and call.func.attr == "add_metric"
+        and call.func.attr in {"add_metric", "count"}
         and isinstance(call.args[0], ast.Constant)
     }
 
