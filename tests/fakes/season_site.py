@@ -19,6 +19,7 @@ class SeasonSite(ThreadingHTTPServer):
     Attributes:
         folder: of ``<season>/<division>.csv``.
         down: answers 503 to everything.
+        spoilt: division whose files are not what they should be.
         asked: paths, in order.
     """
 
@@ -28,6 +29,7 @@ class SeasonSite(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.folder = folder
         self.down = False
+        self.spoilt = ""
         self.asked: list[str] = []
 
     @property
@@ -48,7 +50,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif file is None or not file.is_file():
             self._answer(404, b"")
         else:
-            content = file.read_bytes()
+            spoilt = found is not None and found[2] == site.spoilt
+            content = b"moved,elsewhere\n" if spoilt else file.read_bytes()
             tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
             same = self.headers.get("If-None-Match") == tag
             self._answer(304 if same else 200, b"" if same else content, tag)

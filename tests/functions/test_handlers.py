@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,7 +37,9 @@ def folder(tmp_path: Path) -> Path:
 def rows(account: Account, sql: str) -> list[dict[str, Any]]:
     engine = connect(account.database_url)
     with engine.connect() as connection:
-        found = [dict(row) for row in connection.execute(sa.text(sql)).mappings()]
+        answer = connection.execute(sa.text(sql))
+        found = [dict(row) for row in answer.mappings()] if answer.returns_rows else []
+        connection.commit()
     engine.dispose()
     return found
 
@@ -127,6 +130,41 @@ def test_one_bad_message_does_not_hold_up_the_others(account: Account) -> None:
     answer = account.invoke("ingest_raw", batch)
     assert {one["itemIdentifier"] for one in answer["batchItemFailures"]} == {"p0", "p1"}
     assert rows(account, "SELECT count(*) AS n FROM events") == [{"n": 2}]
+
+
+def test_the_order_of_arrival_does_not_matter(account: Account) -> None:
+    """Before the match, after it, and with its counts: what is stored is the same in any order."""
+    before = SEASON.replace(b"1,0,H", b",,").replace(b",1.62,4.2,5.2", b",,,")
+    counted = SEASON.replace(b"FTR,", b"FTR,HS,AS,").replace(b"1,0,H,", b"1,0,H,14,10,")
+    counted = counted.replace(b"0,2,A,", b"0,2,A,7,18,")
+    raw, texts = S3RawStore(account.objects), (before, SEASON, counted)
+    for day, text in enumerate(texts, 15):
+        came = datetime(2024, 8, day, 23, tzinfo=UTC)
+        one = Payload("football_data", "2425/E0.csv", PayloadKind.SEASON, text, came, "E0", 2024)
+        raw.put(one.content)
+        S3Inbox(raw).announce(one)
+    records = account.notices()["Records"]
+    stored = []
+    for order in itertools.permutations(records):
+        rows(
+            account,
+            "SET LOCAL betting_ai.maintenance = 'on';"
+            "TRUNCATE events, odds, results, ingest_log CASCADE",
+        )
+        for record in order:
+            answer = account.invoke("ingest_raw", {"Records": [record]})
+            assert answer == {"batchItemFailures": []}
+        stored.append(
+            (
+                rows(account, "SELECT slug, kickoff FROM events ORDER BY slug"),
+                rows(account, "SELECT event_id, goals_home, shots_home FROM results ORDER BY 1"),
+                rows(account, "SELECT event_id, quoted_at, book_id, market, line, selection, price"
+                              " FROM odds ORDER BY 1, 2, 3, 4, 5, 6, 7"),
+            )
+        )  # fmt: skip
+    assert {(one["goals_home"], one["shots_home"]) for one in stored[0][1]} == {(1, 14), (0, 7)}
+    for one in stored[1:]:
+        assert one == stored[0]
 
 
 def test_a_payload_that_nobody_can_read_is_refused_and_does_not_come_again(

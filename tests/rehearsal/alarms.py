@@ -32,6 +32,18 @@ class Told:
     def add(self, namespace: str, name: str, value: float, **dimensions: str) -> None:
         self.values[namespace, name, frozenset(dimensions.items())].append(value)
 
+    def just_beyond(self, asked: Mapping[str, Any], side: int) -> None:
+        """A value that an alarm waits for, or the last one on the good side.
+
+        Args:
+            asked: the alarm's properties.
+            side: 1 for a bad value, -1 for a good one.
+        """
+        above = asked["ComparisonOperator"].startswith("Greater")
+        named = {one["Name"]: one["Value"] for one in asked.get("Dimensions", ())}
+        value = float(asked["Threshold"]) + 0.5 * side * (1 if above else -1)
+        self.add(asked["Namespace"], asked["MetricName"], value, **named)
+
     def read(self, lines: Iterable[Mapping[str, Any]]) -> None:
         """What CloudWatch makes of a log's lines."""
         for line in lines:
@@ -46,16 +58,27 @@ class Told:
                             )
 
 
-def going_off(environment: Environment, told: Told) -> set[str]:
-    """The alarms that are in ALARM, by logical name, without the digits that follow it."""
+def going_off(
+    environment: Environment, told: Told, *, whole: bool = False, periods: int = 1
+) -> set[str]:
+    """The alarms that are in ALARM, by logical name, without the digits that follow it.
+
+    Args:
+        environment: with the alarms.
+        told: of one period.
+        whole: whether silence is told of as well, as it is when a period is over.
+        periods: for how many in a row it was so.
+    """
     return {
         alarm.name[:-8]
         for alarm in environment.of("AWS::CloudWatch::Alarm")
-        if _breached(environment, alarm, told)
+        if _breached(environment, alarm, told, whole, periods)
     }
 
 
-def _breached(environment: Environment, alarm: Resource, told: Told) -> bool:
+def _breached(
+    environment: Environment, alarm: Resource, told: Told, whole: bool, periods: int
+) -> bool:
     asked = environment.properties(alarm)
     values = told.values.get(
         (
@@ -64,10 +87,10 @@ def _breached(environment: Environment, alarm: Resource, told: Told) -> bool:
             frozenset((one["Name"], one["Value"]) for one in asked.get("Dimensions", ())),
         )
     )
-    missing = asked["TreatMissingData"] == "breaching"
+    missing = whole and asked["TreatMissingData"] == "breaching"
     one = missing if not values else _compared(asked, values)
-    # Whatever was told is of one period; those before it had nothing to tell.
-    return one and (missing or int(asked["EvaluationPeriods"]) == 1)
+    # Before the periods in which something was told, there was nothing to tell.
+    return one and (missing or periods >= int(asked["EvaluationPeriods"]))
 
 
 def _compared(asked: Mapping[str, Any], values: list[float]) -> bool:

@@ -23,6 +23,7 @@ __all__ = ["built"]  # a fixture
 
 FOOTBALL = ROOT.parent / "shared" / "data" / "football"
 NAME = "stage"
+LEAGUES = ("E0", "E1", "F1", "I2", "T1", "EC")
 SYNTH = """
 import sys
 import aws_cdk as cdk
@@ -87,13 +88,18 @@ def world(assembly: Path, built: Path, tmp_path: Path) -> Iterator[World]:
         server.run("ALTER SCHEMA public OWNER TO betting_owner", "betting")
         with cloud(Environment.load(assembly)) as made:
             made.make("betting_owner", password, "localhost")
+            leagues = {"BETTING_AI_LEAGUES": ",".join(LEAGUES)}
             functions = Functions(
                 made,
                 built / "tool",
                 tmp_path,
                 ("localhost:5432", f"localhost:{server.port}"),
                 server.folder / "ours.pem",
-                {"FetchFeeds": {"BETTING_AI_SITE_URL": site.url}},
+                {
+                    "FetchFeeds": {"BETTING_AI_SITE_URL": site.url} | leagues,
+                    # There is a bet to be settled.
+                    "SelectTop3": {"BETTING_AI_PROFILE": "value"} | leagues,
+                },
             )
             with functions.stack:
                 yield World(made, functions, Dispatcher(made, functions), server, site)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from functions.emulator import FunctionError
+from rehearsal.allowed import Call, allowed
 from rehearsal.cloud import Cloud
 from rehearsal.template import ACCOUNT, REGION, Resource
 
@@ -46,7 +47,9 @@ class Dispatcher:
         [schedule] = [
             one for one in environment.of("AWS::Scheduler::Schedule") if one.name.startswith(named)
         ]
-        target = environment.properties(schedule)["Target"]
+        properties = environment.properties(schedule)
+        assert properties["State"] == "ENABLED"
+        target = properties["Target"]
         told = at.astimezone(UTC).isoformat().replace("+00:00", "Z")
         event = json.loads(target["Input"].replace("<aws.scheduler.scheduled-time>", told))
         role = next(
@@ -54,11 +57,8 @@ class Dispatcher:
             for one in environment.of("AWS::IAM::Role")
             if environment.value({"Fn::GetAtt": [one.name, "Arn"]}, one.stack) == target["RoleArn"]
         )
-        assert any(
-            "lambda:InvokeFunction" in statement["Action"]
-            and target["Arn"] in _list(statement["Resource"])
-            for statement in environment.roles[role]
-        ), f"the role of {schedule.name} may not call {target['Arn']}"
+        call = Call("lambda", "lambda:InvokeFunction", target["Arn"])
+        assert allowed(call, environment.roles[role]), f"{schedule.name} may not do {call}"
         self.call(self._function(target["Arn"]), event)
 
     def call(self, function: Resource, event: Any) -> Any:
@@ -86,6 +86,11 @@ class Dispatcher:
                 return answer
         return None
 
+    def again(self, message: Mapping[str, Any]) -> Any:
+        """What the runbook does with a message of what failed for good."""
+        function = message["requestContext"]["functionArn"].removesuffix(":$LATEST")
+        return self.call(self._function(function), message["requestPayload"])
+
     def drain(self) -> int:
         """Let every queue be read by the function that is mapped to it, until all are quiet.
 
@@ -107,6 +112,8 @@ class Dispatcher:
             for one in self.cloud.environment.of("AWS::Lambda::Function")
             if one.physical == told["FunctionName"]
         )
+        for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"):
+            self._may(function, action, told["EventSourceArn"])
         queue = told["EventSourceArn"].rpartition(":")[2]
         url, sqs = f"{self.cloud.url}/{ACCOUNT}/{queue}", self.cloud.client("sqs")
         got = sqs.receive_message(
@@ -165,9 +172,15 @@ class Dispatcher:
         }
         body = json.dumps(envelope)
         assert len(body.encode()) < 200_000  # SQS takes 256 KB
-        assert destination.startswith(f"arn:aws:sqs:{REGION}:")
+        self._may(function, "SendMessage", destination)
         url = f"{self.cloud.url}/{ACCOUNT}/{destination.rpartition(':')[2]}"
         self.cloud.client("sqs").send_message(QueueUrl=url, MessageBody=body)
+
+    def _may(self, function: Resource, action: str, queue: str) -> None:
+        """The services act in the name of a function: its role is to allow it."""
+        call = Call("sqs", f"sqs:{action}", queue)
+        statements = self.cloud.environment.of_function(function)
+        assert allowed(call, statements), f"{function.name} may not do {call}"
 
     def _function(self, arn: str) -> Resource:
         return next(
@@ -189,7 +202,3 @@ def _record(message: dict[str, Any], queue: str) -> dict[str, Any]:
         "eventSourceARN": queue,
         "awsRegion": REGION,
     }
-
-
-def _list(told: Any) -> list[Any]:
-    return told if isinstance(told, list) else [told]

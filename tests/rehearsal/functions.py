@@ -56,6 +56,7 @@ class Functions:
         authority: certificate that vouches for the database.
         more: variables beside those of the template, by part of a function's name.
         warm: those that run, by logical name.
+        started: all that ever ran.
     """
 
     cloud: Cloud
@@ -65,6 +66,7 @@ class Functions:
     authority: Path
     more: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     warm: dict[str, Warm] = field(default_factory=dict)
+    started: list[Warm] = field(default_factory=list)
     stack: ExitStack = field(default_factory=ExitStack)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -76,7 +78,12 @@ class Functions:
         """A function, started."""
         if resource.name not in self.warm:
             self.warm[resource.name] = self._start(resource)
+            self.started.append(self.warm[resource.name])
         return self.warm[resource.name]
+
+    def cool(self, resource: Resource) -> None:
+        """Let a function start anew with its next call."""
+        del self.warm[resource.name]
 
     def named(self, part: str) -> Resource:
         """The function whose logical name begins so."""
@@ -91,7 +98,7 @@ class Functions:
         environment = self.cloud.environment
         told = environment.properties(resource)
         seen = self.stack.enter_context(witness(self.cloud.url, self.lock))
-        connections = self.scratch / f"{resource.name}.connections"
+        connections = self.scratch / f"{resource.name}-{len(self.started)}.connections"
         connections.touch()
         layers = []
         for layer in resource.body["Properties"]["Layers"]:

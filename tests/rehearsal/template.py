@@ -176,3 +176,8 @@ class Environment:
             for role in policy.body["Properties"]["Roles"]:
                 found[policy.stack, role["Ref"]] += statements
         return found
+
+    def of_function(self, function: Resource) -> list[dict[str, Any]]:
+        """The statements of the role of a function."""
+        role = function.body["Properties"]["Role"]["Fn::GetAtt"][0]
+        return self.roles[function.stack, role]

@@ -19,13 +19,16 @@ from betting_ai.adapters.aws.object_store import S3Objects
 from functions.account import MODELS, event
 from rehearsal.alarms import Told, going_off
 from rehearsal.allowed import Call, allowed
-from rehearsal.conftest import World
-from rehearsal.template import Resource
+from rehearsal.conftest import LEAGUES, World
+from rehearsal.template import REGION, Resource
 
 pytestmark = pytest.mark.slow
 
-SATURDAY, SUNDAY, NEXT = "2025-03-15", "2025-03-16", "2025-03-22"
+SATURDAY, SUNDAY, NEXT, LAST = "2025-03-15", "2025-03-16", "2025-03-22", "2025-03-23"
 VERSION = "2024-06-30"
+FUNCTIONS = {
+    *("FetchFeeds", "IngestRaw", "SelectTop3", "SettlePicks", "MigrateDb", "SendAlerts", "Api"),
+}
 
 
 def at(clock: str, day: str = SATURDAY) -> datetime:
@@ -39,6 +42,9 @@ class Day:
     world: World
     read: dict[str, int] = field(default_factory=dict)
     failures: int = 0
+    told: Told = field(default_factory=Told)
+    gone_off: set[str] = field(default_factory=set)
+    key: str = ""
 
     @property
     def environment(self) -> Any:
@@ -89,14 +95,18 @@ class Day:
         )
         return url
 
-    def messages(self, url: str) -> list[dict[str, Any]]:
-        """What a queue holds; it does so no longer."""
-        sqs, found = self.world.cloud.client("sqs"), []
+    def taken(self, url: str) -> dict[str, str]:
+        """The messages of a queue by their ids; it holds them no longer."""
+        sqs, found = self.world.cloud.client("sqs"), {}
         while got := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             for one in got:
-                found.append(json.loads(one["Body"]))
+                found[one["MessageId"]] = one["Body"]
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
         return found
+
+    def messages(self, url: str) -> list[dict[str, Any]]:
+        """What the messages of a queue say; it holds them no longer."""
+        return [json.loads(body) for body in self.taken(url).values()]
 
     def put(self, queue: str, body: str) -> None:
         url = self.of("AWS::SQS::Queue", queue)
@@ -105,9 +115,13 @@ class Day:
     def depth(self, queue: str) -> int:
         return self.world.cloud.depth(self.of("AWS::SQS::Queue", queue, "Arn"))
 
-    def alarms(self) -> set[str]:
-        """Those that go off by what was told since this was asked last, and by what waits."""
-        told = Told()
+    def alarms(self, *, day: bool = False) -> set[str]:
+        """Those that go off by what was told since this was asked last, and by what waits.
+
+        Args:
+            day: what was told before is of the same day, which is over.
+        """
+        told = self.told = self.told if day else Told()
         for name, warm in self.world.functions.warm.items():
             lines = warm.running.lines()
             told.read(lines[self.read.get(name, 0) :])
@@ -127,7 +141,9 @@ class Day:
                 self.world.cloud.depth(arn),
                 QueueName=queue.physical,
             )
-        return going_off(self.environment, told)
+        found = going_off(self.environment, told, whole=day)
+        self.gone_off |= found
+        return found
 
     def check(self) -> None:
         """Nothing was asked for that a role does not allow, or that a network does not reach."""
@@ -136,10 +152,9 @@ class Day:
             for one in self.environment.of("AWS::EC2::VPCEndpoint")
             for told in [self.environment.properties(one)]
         }
-        for warm in self.world.functions.warm.values():
+        for warm in self.world.functions.started:
             name, told = warm.resource.name, self.environment.properties(warm.resource)
-            role = warm.resource.body["Properties"]["Role"]["Fn::GetAtt"][0]
-            statements = self.environment.roles[warm.resource.stack, role]
+            statements = self.environment.of_function(warm.resource)
             inside = "VpcConfig" in told
             for call in set(warm.witness.calls):
                 assert allowed(call, statements), f"{name} may not do {call}"
@@ -153,6 +168,23 @@ class Day:
                 reach.add(self.world.site.server_port)
             assert warm.ports() <= reach, f"{name} connected elsewhere"
 
+    def ask(self, name: str, **headers: str) -> Any:
+        """What the API answers to a sample call, over the gateway's address."""
+        [gateway] = self.environment.of("AWS::ApiGateway::RestApi")
+        asked = event("api", name)
+        headers = {"Host": f"{gateway.physical}.execute-api.{REGION}.amazonaws.com"} | headers
+        asked["headers"] |= headers
+        asked["multiValueHeaders"] |= {key: [value] for key, value in headers.items()}
+        answer = self.world.functions(self.world.functions.named("Api"), asked)
+        return answer["statusCode"], json.loads(answer["body"])
+
+    def operate(self, command: str, **arguments: Any) -> Any:
+        """What an operator's command gives."""
+        asked = {"command": command, "arguments": arguments}
+        answer = self.world.functions(self.world.functions.named("MigrateDb"), asked)
+        assert answer["exit_code"] == 0, answer
+        return answer["output"]
+
 
 def test_a_day_and_what_may_go_wrong_in_it(world: World) -> None:
     day = Day(world)
@@ -165,14 +197,19 @@ def test_a_day_and_what_may_go_wrong_in_it(world: World) -> None:
     _a_feed_that_is_down(day)
     _a_topic_that_is_throttled(day, letters)
     _a_model_that_is_damaged(day, letters)
+    _a_file_that_is_no_season(day)
+    _a_database_that_is_down(day, letters)
+    _a_letter_that_cannot_be_sent(day, letters)
     day.check()
+    _every_alarm_can_go_off(day)
+    _what_is_not_allowed_is_found(day)
 
 
 def _a_clean_day(day: Day, letters: str) -> None:
     clock = day.world.dispatcher
     clock.schedule("Site", at("07:00"))
-    # Two seasons of twenty-two leagues, and the notice with which S3 tries the line.
-    assert clock.drain() == 2 * 22 + 1
+    # Two seasons of each league, and the notice with which S3 tries the line.
+    assert clock.drain() == 2 * len(LEAGUES) + 1
     clock.schedule("Select", at("09:00"))
     clock.drain()
     [letter] = day.messages(letters)
@@ -184,13 +221,23 @@ def _a_clean_day(day: Day, letters: str) -> None:
     record = day.world.cloud.client("s3").get_object(
         Bucket=day.of("AWS::S3::Bucket", "Objects"), Key="record/record.json"
     )
-    assert len(json.loads(record["Body"].read())["slates"]) == 1
-    health = day.world.functions(day.world.functions.named("Api"), event("api", "health"))
-    assert health["statusCode"] == 200
+    chains = json.loads(record["Body"].read())
+    picks = chains["slates"][0]["entry"]["picks"]
+    judged = [one["entry"] for one in chains["settlements"]]
+    assert {one["status"] for one in judged} == {"won", "lost"}
+    assert len(judged) == len(picks) == 3
+    assert all(one["clv"] is not None for one in judged)
+    assert day.ask("health")[0] == 200
+    assert day.ask("top3")[0] == 401
+    made = day.operate("keys create", name="bettor", scopes=["read"])
+    day.key = f"Bearer {made['shown_once']['token']}"
+    status, answer = day.ask("top3", Authorization=day.key)
+    assert (status, answer["hash"]) == (200, chains["slates"][0]["hash"])
+    assert [one["event_id"] for one in answer["picks"]] == [one["event_id"] for one in picks]
     for queue in day.environment.of("AWS::SQS::Queue"):
         arn = day.environment.value({"Fn::GetAtt": [queue.name, "Arn"]}, queue.stack)
         assert day.world.cloud.depth(arn) == 0, queue.name
-    assert day.alarms() == set()
+    assert day.alarms(day=True) == set()
     day.check()
 
 
@@ -204,7 +251,7 @@ def _the_same_again(day: Day, letters: str) -> None:
     clock.schedule("Settle", at("23:45", SUNDAY))
     assert day.messages(letters) == []
     assert clock.failed == []
-    assert day.alarms() == set()
+    assert day.alarms(day=True) == set()
 
 
 def _messages_that_nobody_can_read(day: Day) -> None:
@@ -214,16 +261,20 @@ def _messages_that_nobody_can_read(day: Day) -> None:
         Bucket=day.of("AWS::S3::Bucket", "Objects"), Prefix="inbox/", MaxKeys=1
     )["Contents"][0]["Key"]
     known = {"bucket": lost["bucket"], "object": {"key": good}}
-    for body in (
-        "this is no notice",
-        *(json.dumps({"Records": [{"s3": s}]}) for s in (lost, known)),
-    ):
+    said = ["this is no notice", *(json.dumps({"Records": [{"s3": s}]}) for s in (lost, known))]
+    for body in said:
         day.put("Arrived", body)
     day.world.dispatcher.drain()
     assert day.world.dispatcher.failed == []  # others in the batch are not held up
     assert day.depth("ArrivedFailed") == 2
     assert day.alarms() == {"ArrivedWaiting"}
-    assert len(day.messages(day.of("AWS::SQS::Queue", "ArrivedFailed"))) == 2
+    kept = day.taken(day.of("AWS::SQS::Queue", "ArrivedFailed"))
+    assert sorted(kept.values()) == sorted(said[:2])
+    log = day.world.functions.get(day.world.functions.named("IngestRaw")).running.lines()
+    why = {line["message_id"]: line["code"] for line in log if "received" in line}
+    assert {body: why[name] for name, body in kept.items()} == {
+        said[0]: "invalid_input", said[1]: "object_missing",
+    }  # fmt: skip
     assert day.alarms() == set()
 
 
@@ -272,7 +323,7 @@ def _a_model_that_is_damaged(day: Day, letters: str) -> None:
     day.publish("2023-06-30")
     day.shelf().objects.write(f"match_result/{VERSION}/ensemble.onnx", b"half a graph")
     select = day.world.functions.named("SelectTop3")
-    day.world.functions.warm.pop(select.name)  # a cold one, as the next morning's
+    day.world.functions.cool(select)  # as it is the next morning
     day.read.pop(select.name)
     day.world.dispatcher.schedule("Select", at("09:00", NEXT))
     day.world.dispatcher.drain()
@@ -282,3 +333,99 @@ def _a_model_that_is_damaged(day: Day, letters: str) -> None:
     assert {(line["model"], line["code"]) for line in broken} == {
         (f"match_result/{VERSION}", "model_checksum")
     }
+    assert day.alarms() == {"OldModel"}
+
+
+def _a_file_that_is_no_season(day: Day) -> None:
+    """It is refused once, and kept; the next one that is good is stored."""
+    day.world.site.spoilt = "E0"
+    day.world.dispatcher.schedule("Site", at("07:00", NEXT))
+    day.world.site.spoilt = ""
+    assert day.world.dispatcher.drain() == 2
+    assert day.alarms() == {"PayloadsRefused"}
+    day.world.dispatcher.schedule("Site", at("09:00", NEXT))
+    assert day.alarms() == set()
+
+
+def _a_database_that_is_down(day: Day, letters: str) -> None:
+    """Who asks is told to come again; what was to be done says so, and is done when it is back."""
+    run, before = day.world.server.run, len(day.world.dispatcher.failed)
+    run("ALTER DATABASE betting ALLOW_CONNECTIONS false")
+    run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'betting'")
+    day.world.dispatcher.schedule("Select", at("10:00", NEXT))
+    day.world.dispatcher.schedule("Settle", at("23:45", NEXT))
+    status, problem = day.ask("top3", Authorization=day.key)
+    run("ALTER DATABASE betting ALLOW_CONNECTIONS true")
+    assert (status, problem["code"]) == (503, "database_unavailable")
+    why = {said.partition(":")[0] for _, said in day.world.dispatcher.failed[before:]}
+    assert why == {"DatabaseUnavailableError"}
+    expected = {"SelectTop3Errors", "SettlePicksErrors", "FailuresWaiting"}
+    assert expected <= day.alarms()
+    told = day.messages(day.of("AWS::SQS::Queue", "Failures"))
+    assert len(told) == 2
+    for one in told:
+        day.world.dispatcher.again(one)
+    day.world.dispatcher.drain()
+    assert len(day.world.dispatcher.failed) == before + 6
+    [letter] = day.messages(letters)
+    assert "Sat 22 Mar 2025" in letter["Subject"]
+    assert day.alarms() == {"OldModel"}  # since the newer one was damaged
+
+
+def _a_letter_that_cannot_be_sent(day: Day, letters: str) -> None:
+    """Its slate is kept, and is told once when it is put back, as the runbook says."""
+    sender = day.world.functions.get(day.world.functions.named("SendAlerts")).witness
+    sender.fault = lambda call: (500, b"<ErrorResponse/>") if call.service == "sns" else None
+    day.world.dispatcher.schedule("Select", at("09:00", LAST))
+    day.world.dispatcher.drain()
+    assert day.depth("SlateFailed") == 1
+    assert day.messages(letters) == []
+    assert "SlatesWaiting" in day.alarms()
+    sender.fault = lambda call: None
+    for body in day.taken(day.of("AWS::SQS::Queue", "SlateFailed")).values():
+        day.put("Slate", body)  # as a move task of SQS does, which moto has not
+    day.world.dispatcher.drain()
+    assert day.depth("SlateFailed") == 0
+    assert len(day.messages(letters)) == 1
+
+
+def _every_alarm_can_go_off(day: Day) -> None:
+    """Those of this day did; the others watch what AWS itself tells, or what takes months."""
+    assert going_off(day.environment, Told(), whole=True) == {"NoSlate", "NothingNear"}
+    day.gone_off |= {"NoSlate", "NothingNear"}
+    others = [
+        one
+        for one in day.environment.of("AWS::CloudWatch::Alarm")
+        if one.name[:-8] not in day.gone_off
+    ]
+    assert {one.name[:-8] for one in others} == {
+        *(f"{name}Errors" for name in ("Api", "IngestRaw", "MigrateDb", "SendAlerts")),
+        *(f"{name}Throttles" for name in FUNCTIONS),
+        *("ApiFailures", "ApiSlow", "ArrivedLate", "MissedWaiting", "UntoldWaiting"),
+        *("TrainingsWaiting", "RetrainFailed", "PromoteFailed", "ClosingLineLost"),
+        *("ResultsMissing", "DatabaseConnections", "DatabaseBusy", "DatabaseFull", "OldPrices"),
+    }
+    for alarm in others:
+        for side in (-1, 1):
+            told = Told()
+            told.just_beyond(day.environment.properties(alarm), side)
+            off = going_off(day.environment, told, periods=6)
+            assert off == ({alarm.name[:-8]} if side == 1 else set())
+
+
+def _what_is_not_allowed_is_found(day: Day) -> None:
+    """The checks themselves: each right is needed, and any other connection is seen."""
+    for warm in day.world.functions.started:
+        statements = day.environment.of_function(warm.resource)
+        for call in {call.action: call for call in warm.witness.calls}.values():
+            without = [one for one in statements if not allowed(call, [one])]
+            assert not allowed(call, without)
+    warm = day.world.functions.get(day.world.functions.named("SettlePicks"))
+    kept = warm.connections.read_text()
+    warm.connections.write_text(kept + repr(("127.0.0.1", 9)) + "\n")
+    with pytest.raises(AssertionError, match="connected elsewhere"):
+        day.check()
+    warm.connections.write_text(kept)
+    warm.witness.calls.append(Call("secretsmanager", "secretsmanager:GetSecretValue", "another"))
+    with pytest.raises(AssertionError, match=r"SettlePicks.* may not do"):
+        day.check()
