@@ -36,12 +36,13 @@ _Through = Annotated[
     str | None, typer.Option("--through", help="Last day it may see; six weeks ago by default.")
 ]
 _Markets = Annotated[
-    list[str] | None, typer.Option("--market", help="Both of football by default.")
+    list[str] | None,
+    typer.Option("--market", help="match_result, over_under_2_5; both by default."),
 ]
 
 
 def publish(as_json: Json = False) -> None:
-    """Put this checkout's promoted models into the environment's bucket, channels last."""
+    """Put this checkout's promoted models into BETTING_AI_MODELS_BUCKET, channels last."""
     from betting_ai.adapters.aws.model_shelf import read_folder
     from betting_ai.adapters.local.model_store import FolderModelStore
     from betting_ai.models.frequency import BACKTEST
@@ -73,7 +74,7 @@ def publish(as_json: Json = False) -> None:
 
 
 def retrain(through: _Through = None, market: _Markets = None, as_json: Json = False) -> None:
-    """Train candidates on the raw season files of the environment's bucket (takes minutes)."""
+    """Train candidates on the season files in BETTING_AI_OBJECTS_BUCKET (takes minutes)."""
     from betting_ai.bootstrap import build
     from betting_ai.cli.backtest import require_training
 
