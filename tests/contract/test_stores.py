@@ -282,6 +282,8 @@ def test_only_whole_candidates_wait(aws: None) -> None:
     shelf.put("match_result", "2025-06-30", files, CANDIDATES)
     shelf.put("match_result", "2024-06-30", files)
     shelf.objects.write("candidates/match_result/2025-07-31/ensemble.onnx", b"half")
+    # Who reads a candidate makes files of its names.
+    shelf.objects.write("candidates/match_result/2025-06-30/deeper/ensemble.onnx", b"elsewhere")
     assert shelf.candidates() == [("match_result", "2025-06-30")]
     assert shelf.files("match_result", "2025-06-30", CANDIDATES) == files
     for version in ("2025-07-31", "2020-06-30"):

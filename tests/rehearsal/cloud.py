@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+import httpx
 from moto.server import ThreadedMotoServer
 
 from rehearsal.template import ACCOUNT, REGION, Environment, Resource
@@ -196,6 +197,9 @@ def cloud(environment: Environment) -> Iterator[Cloud]:
     server.start()
     try:
         host, port = server.get_host_and_port()
-        yield Cloud(f"http://{host}:{port}", environment)
+        url = f"http://{host}:{port}"
+        # What a server of this process was told before is known to the next one.
+        httpx.post(f"{url}/moto-api/reset").raise_for_status()
+        yield Cloud(url, environment)
     finally:
         server.stop()

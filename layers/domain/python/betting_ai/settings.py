@@ -122,6 +122,7 @@ def _blank_is_none(value: object) -> object:
 Codes = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_codes)]
 Address = Annotated[str, AfterValidator(_address)]
 Key = Annotated[SecretStr | None, BeforeValidator(_blank_is_none)]
+Name = Annotated[str | None, BeforeValidator(_blank_is_none)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_codes)]
 Credits = Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator(_blank_is_none)]
 
@@ -197,14 +198,14 @@ class Settings(BaseSettings):
     )
     database_auth: Literal["password", "iam"] = "password"
     database_migrates: bool = True
-    database_secret: str | None = None
-    objects_bucket: str | None = None
-    notes_table: str | None = None
-    once_table: str | None = None
-    secrets_id: str | None = None
-    feed_secrets_id: str | None = None
+    database_secret: Name = None
+    objects_bucket: Name = None
+    notes_table: Name = None
+    once_table: Name = None
+    secrets_id: Name = None
+    feed_secrets_id: Name = None
     models: Path = Field(default_factory=shipped_models)
-    models_bucket: str | None = None
+    models_bucket: Name = None
     site_url: str = "https://www.football-data.co.uk"
     odds_api_url: str = "https://api.the-odds-api.com"
     odds_api_key: Key = None
@@ -231,7 +232,7 @@ class Settings(BaseSettings):
     )
     alerts: Literal["none", "console", "file", "smtp", "sns"] = "none"
     alerts_file: Path | None = None
-    sns_topic: str | None = None
+    sns_topic: Name = None
     smtp_host: str | None = None
     smtp_port: int = Field(default=587, ge=1, le=65535)
     smtp_user: str | None = None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from betting_ai.cli.context import Json, Voice, calendar_day, current_settings
-from betting_ai.errors import DomainError, InvalidInputError, NothingToDoError
+from betting_ai.errors import InvalidInputError, ModelError, NothingToDoError
 
 if TYPE_CHECKING:
     from betting_ai.adapters.aws.model_shelf import S3ModelShelf
@@ -36,12 +36,13 @@ _Through = Annotated[
     str | None, typer.Option("--through", help="Last day it may see; six weeks ago by default.")
 ]
 _Markets = Annotated[
-    list[str] | None, typer.Option("--market", help="Both of football by default.")
+    list[str] | None,
+    typer.Option("--market", help="match_result, over_under_2_5; both by default."),
 ]
 
 
 def publish(as_json: Json = False) -> None:
-    """Put this checkout's promoted models into the environment's bucket, channels last."""
+    """Put this checkout's promoted models into BETTING_AI_MODELS_BUCKET, channels last."""
     from betting_ai.adapters.aws.model_shelf import read_folder
     from betting_ai.adapters.local.model_store import FolderModelStore
     from betting_ai.models.frequency import BACKTEST
@@ -56,10 +57,9 @@ def publish(as_json: Json = False) -> None:
         registry = Registry(store)
         for version in sorted({v for versions in channels.values() for v in versions}):
             manifest = registry.manifest(market, version)
-            files = read_folder(settings.models / market / version)
             for name in manifest.files:  # what does not fit its manifest goes nowhere
-                manifest.checked(name, files[name])
-            shelf.put(market, version, files)
+                registry.file(manifest, name)
+            shelf.put(market, version, read_folder(settings.models / market / version))
             published.append(f"{market}/{version}")
     for market, channels in listed.items():
         for channel, versions in channels.items():
@@ -74,53 +74,77 @@ def publish(as_json: Json = False) -> None:
 
 
 def retrain(through: _Through = None, market: _Markets = None, as_json: Json = False) -> None:
-    """Train candidates on the raw season files of the environment's bucket (takes minutes)."""
+    """Train candidates on the season files in BETTING_AI_OBJECTS_BUCKET (takes minutes)."""
     from betting_ai.bootstrap import build
     from betting_ai.cli.backtest import require_training
 
+    markets = tuple(dict.fromkeys(market or MARKETS))
+    if unknown := [one for one in markets if one not in MARKETS]:
+        raise InvalidInputError(
+            f"--market {unknown[0]}: season files of football train {' and '.join(MARKETS)}"
+        )
+    last = None if through is None else calendar_day(through, "--through")
     require_training()
     settings, voice = current_settings(), Voice(as_json=as_json)
     shelf = _shelf(settings)
     with build(settings) as app, tempfile.TemporaryDirectory() as scratch:
-        last = app.clock.now().date() - HELD_OUT
-        last = last if through is None else calendar_day(through, "--through")
+        today = app.clock.now().date()
+        last = today - HELD_OUT if last is None else last
+        if last >= today:
+            raise InvalidInputError(f"--through {last} is not over yet")
         folder = Path(scratch)
         files = write_seasons(app.inbox, folder)
         voice.note(f"{len(files)} season files; training through {last}")
         provenance = {"seasons": files, "record": _record(app)}
-        made = [
-            _train(app, shelf, folder, last, one, provenance, voice) for one in market or MARKETS
-        ]
+        made = [_train(app, shelf, folder, last, one, provenance, voice) for one in markets]
     typer.echo(json.dumps({"candidates": made}) if as_json else f"Candidates: {', '.join(made)}")
 
 
 def judge(as_json: Json = False) -> None:
-    """Judge the candidates by the rule on matches that nobody has touched, and promote the good."""
+    """Judge the newest candidate of each market on untouched matches; promote it if it may be."""
     from betting_ai.bootstrap import build
 
     settings, voice = current_settings(), Voice(as_json=as_json)
     shelf = _shelf(settings)
+    waiting = _waiting(shelf, settings.channel)
     with build(settings) as app, tempfile.TemporaryDirectory() as scratch:
-        waiting = [
-            one
-            for one in shelf.candidates()
-            if one[1] not in shelf.channels().get(one[0], {}).get(settings.channel, [])
-        ]
-        newest = dict(waiting)  # a later version of a market takes the place of an earlier one
-        if not newest:
-            raise NothingToDoError("no candidate waits to be judged")
         folder = Path(scratch)
         write_seasons(app.inbox, folder / "seasons")
         verdicts = [
             _judge(app, shelf, folder, market, version, voice)
-            for market, version in sorted(newest.items())
+            for market, version in sorted(waiting.items())
         ]
     if as_json:
         typer.echo(json.dumps({"verdicts": verdicts}))
-        return
-    for one in verdicts:
-        verdict = "promoted" if one["promote"] else "not promoted"
-        typer.echo(f"{one['market']}/{one['challenger']}: {verdict}: {one['why']}")
+    else:
+        for one in verdicts:
+            verdict = "promoted" if one["promote"] else "not promoted"
+            typer.echo(f"{one['market']}/{one['challenger']}: {verdict}: {one['why']}")
+    if any(one.get("code", NothingToDoError.code) != NothingToDoError.code for one in verdicts):
+        raise typer.Exit(1)  # a candidate is broken: whoever trains is to look at it
+
+
+def _waiting(shelf: S3ModelShelf, channel: str) -> dict[str, str]:
+    """By market, the newest candidate that is newer than every model in the channel.
+
+    Raises:
+        NothingToDoError: there is none.
+    """
+    newest, inside = dict(shelf.candidates()), shelf.channels()  # the last of a market counts
+    if not newest:
+        raise NothingToDoError(
+            f"no candidate is in s3://{shelf.objects.bucket}; `models retrain` puts them there"
+        )
+    found = {
+        market: version
+        for market, version in newest.items()
+        if version > max(inside.get(market, {}).get(channel, []), default="")
+    }
+    if not found:
+        raise NothingToDoError(
+            f"no candidate is newer than what is in {channel}; `models retrain` makes one"
+        )
+    return found
 
 
 def write_seasons(inbox: Inbox, folder: Path) -> dict[str, str]:
@@ -190,6 +214,30 @@ def _train(
 def _judge(
     app: App, shelf: S3ModelShelf, folder: Path, market: str, version: str, voice: Voice
 ) -> dict[str, Any]:
+    """What becomes of a candidate; one that cannot be judged is not promoted, and has a code."""
+    told = {"market": market}
+    try:
+        candidate, found = _compared(app, shelf, folder, market, version, voice)
+    except (InvalidInputError, ModelError, NothingToDoError) as error:
+        why = {"promote": False, "why": str(error), "code": error.code}
+        return told | {"challenger": version} | why
+    _tell(app, found)  # first: what is in the channel is not judged again
+    if found.promote:
+        shelf.put(market, version, candidate)
+        shelf.put_in_channel(market, version, app.settings.channel)
+    return told | found.to_dict()
+
+
+def _compared(
+    app: App, shelf: S3ModelShelf, folder: Path, market: str, version: str, voice: Voice
+) -> tuple[dict[str, bytes], Comparison]:
+    """A candidate's files, and how it does beside the newest model of the channel.
+
+    Raises:
+        InvalidInputError: there is no such market.
+        ModelError: one of the two is not whole, or not what its manifest says.
+        NothingToDoError: there is no other, or there are too few matches to judge them by.
+    """
     from betting_ai.adapters.aws.model_shelf import CANDIDATES
     from betting_ai.adapters.local.model_store import FolderModelStore
     from betting_ai.backtest.promotion import compare
@@ -199,9 +247,11 @@ def _judge(
     from betting_ai.models.registry import Registry
 
     channel, models, asked = app.settings.channel, folder / "models", betting_market(market)
-    inside = [v for v in shelf.channels().get(market, {}).get(channel, []) if v != version]
+    inside = shelf.channels().get(market, {}).get(channel, [])
     if not inside:
-        raise NothingToDoError(f"{market} has no other model in {channel} to compare with")
+        raise NothingToDoError(
+            f"{channel} has no model of it to compare with; `models publish` puts the first there"
+        )
     champion = max(inside)
     candidate = shelf.files(market, version, CANDIDATES)
     for name, files in ((version, candidate), (champion, shelf.files(market, champion))):
@@ -211,19 +261,11 @@ def _judge(
     registry = Registry(FolderModelStore(models))
     pair = registry.manifest(market, champion), registry.manifest(market, version)
     for manifest in pair:
-        registry.load(manifest)  # every file is the one that its manifest names
+        for name in manifest.files:  # each is the one that is named, those of no use here as well
+            registry.file(manifest, name)
     with Bars(voice) as bars:
         facts = read_seasons(app, folder / "seasons", voice, bars.read, sport=asked.sport).facts
-    told = {"market": market}
-    try:
-        found = compare(facts, registry, *pair, asked, date.max, channel)
-    except DomainError as error:
-        return told | {"challenger": version, "promote": False, "why": str(error)}
-    if found.promote:
-        shelf.put(market, version, candidate)
-        shelf.put_in_channel(market, version, channel)
-    _tell(app, found)
-    return told | found.to_dict()
+    return candidate, compare(facts, registry, *pair, asked, date.max, channel)
 
 
 def _tell(app: App, found: Comparison) -> None:

@@ -39,18 +39,22 @@ _Until = Annotated[
 @app.command(name="list")
 def list_models(as_json: _Json = False) -> None:
     """Every model that is or was promoted, with its held-out figures."""
+    from betting_ai.adapters.local.model_store import FolderModelStore
     from betting_ai.bootstrap import build
     from betting_ai.domain.markets import BETTING_MARKETS
 
     settings = current_settings()
-    store = _store(settings)
+    store = None if settings.models_bucket else FolderModelStore(settings.models)
     found: list[dict[str, Any]] = []
     with build(settings) as opened:
         registry = opened.registry
         for market in BETTING_MARKETS:
-            channels, gone = registry.channels(market.name), store.withdrawn(market.name)
+            channels, gone = registry.channels(market.name), {}
             versions = {version for its in channels.values() for version in its}
-            versions |= {v for its in gone.values() for v in its} & {*store.versions(market.name)}
+            if store is not None:
+                gone = store.withdrawn(market.name)
+                there = {*store.versions(market.name)}
+                versions |= {version for its in gone.values() for version in its} & there
             for version in sorted(versions):
                 manifest = registry.manifest(market.name, version)
                 found.append(
@@ -202,8 +206,18 @@ def restore(
 
 
 def _store(settings: Settings) -> FolderModelStore:
+    """The folder of models, for what changes it or compares within it.
+
+    Raises:
+        InvalidInputError: models are taken from a bucket, so that the folder is not what answers.
+    """
     from betting_ai.adapters.local.model_store import FolderModelStore
 
+    if settings.models_bucket is not None:
+        raise InvalidInputError(
+            "BETTING_AI_MODELS_BUCKET is set, and this is for models in a folder; candidates of a "
+            "bucket are judged by `models judge`, and docs/runbooks/rollback.md takes a model back"
+        )
     return FolderModelStore(settings.models)
 
 

@@ -40,17 +40,19 @@ class S3ModelShelf:
             self.objects.write(f"{under}{market}/{version}/{name}", files[name])
 
     def files(self, market: str, version: str, under: str = "") -> dict[str, bytes]:
-        """A model's files.
+        """A model's files; what lies deeper in its folder is none of them.
 
         Raises:
             ModelMissingError: it is not there, or not whole.
         """
         folder = f"{under}{market}/{version}/"
         found = {}
-        for name in self.objects.names(folder):
-            content = self.objects.read(name)
-            if content is not None:
-                found[name.removeprefix(folder)] = content
+        for key in self.objects.names(folder):
+            name = key.removeprefix(folder)
+            # Whoever reads a candidate makes files of these names, and may do more than its author.
+            if "/" in name or (content := self.objects.read(key)) is None:
+                continue
+            found[name] = content
         if MANIFEST not in found:
             raise ModelMissingError(f"no whole model {folder} is in s3://{self.objects.bucket}")
         return found
