@@ -34,6 +34,35 @@ BUILT = ROOT / "build" / "layers"
 RAN = ROOT / "build" / "functions-ran"  # for continuous integration, which insists on it
 ABSENT = "no Python 3.13 was found on PATH or among pyenv's: the built functions were not run"
 
+LAYERS = {
+    "fetch_feeds": ("runtime", "domain"),
+    "ingest_raw": ("runtime", "domain"),
+    "select_top3": ("runtime", "inference", "domain"),
+    "settle_picks": ("runtime", "domain"),
+    "send_alerts": ("runtime", "domain"),
+    "api": ("runtime", "inference", "api", "domain"),
+    "migrate_db": ("runtime", "inference", "domain"),
+}
+"""The layers of each function, as its stack has it."""
+NOWHERE = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_REGION": "eu-west-1",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    "POWERTOOLS_TRACE_DISABLED": "1",
+    "DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none",
+    "BETTING_AI_DATABASE_MIGRATES": "false",
+    "BETTING_AI_HOME": "/tmp/betting-ai",  # noqa: S108 - as in Lambda
+    "BETTING_AI_OBJECTS_BUCKET": "objects",
+    "BETTING_AI_NOTES_TABLE": "notes",
+    "BETTING_AI_ONCE_TABLE": "once",
+    "BETTING_AI_ALERTS": "sns",
+    "BETTING_AI_SNS_TOPIC": "arn:aws:sns:eu-west-1:123456789012:alerts",
+    "BETTING_AI_API_AUTHORITIES": "abc123.execute-api.eu-west-1.amazonaws.com",
+}
+"""An environment in which nothing that a function asks is there."""
+
 
 @cache
 def python() -> str | None:
@@ -55,6 +84,10 @@ def built() -> Path:
     with locked("layers"):
         subprocess.run([sys.executable, ROOT / "layers" / "build.py"], check=True, cwd=ROOT)
     return BUILT
+
+
+def layers_of(function: str, at: Path) -> list[Path]:
+    return [at / name for name in LAYERS[function]]
 
 
 def free_port() -> int:
@@ -92,11 +125,6 @@ class Running:
         if isinstance(told, dict) and "errorType" in told:
             raise FunctionError(f"{told['errorType']}: {told.get('errorMessage')}")
         return told
-
-    def timed(self, event: object) -> tuple[Any, float]:
-        """An answer, and the milliseconds that it took."""
-        began = time.perf_counter()
-        return self(event), (time.perf_counter() - began) * 1000
 
     @property
     def init_ms(self) -> float:

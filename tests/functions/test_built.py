@@ -13,19 +13,19 @@ from typing import Any
 import pytest
 
 from functions.account import FUNCTIONS, event
-from functions.emulator import ROOT, FunctionError, built, python, running
+from functions.emulator import (
+    LAYERS,
+    NOWHERE,
+    ROOT,
+    FunctionError,
+    built,
+    layers_of,
+    python,
+    running,
+)
 
 __all__ = ["built"]  # a fixture
 
-LAYERS = {
-    "fetch_feeds": ("runtime", "domain"),
-    "ingest_raw": ("runtime", "domain"),
-    "select_top3": ("runtime", "inference", "domain"),
-    "settle_picks": ("runtime", "domain"),
-    "send_alerts": ("runtime", "domain"),
-    "api": ("runtime", "inference", "api", "domain"),
-    "migrate_db": ("runtime", "inference", "domain"),
-}
 MOST_BYTES = 250 * 1024**2  # of a function with its layers, as AWS allows
 BUDGET = {"runtime": 130, "inference": 75, "api": 8, "domain": 8}  # MB
 NEVER = {
@@ -33,31 +33,10 @@ NEVER = {
     "typer", "rich", "uvicorn", "pytest", "betting_ai.training", "betting_ai.backtest",
     "betting_ai.cli",
 }  # fmt: skip
-NOWHERE = {
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "AWS_REGION": "eu-west-1",
-    "AWS_DEFAULT_REGION": "eu-west-1",
-    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
-    "POWERTOOLS_TRACE_DISABLED": "1",
-    "DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none",
-    "BETTING_AI_DATABASE_MIGRATES": "false",
-    "BETTING_AI_HOME": "/tmp/betting-ai",  # noqa: S108 - as in Lambda
-    "BETTING_AI_OBJECTS_BUCKET": "objects",
-    "BETTING_AI_NOTES_TABLE": "notes",
-    "BETTING_AI_ONCE_TABLE": "once",
-    "BETTING_AI_ALERTS": "sns",
-    "BETTING_AI_SNS_TOPIC": "arn:aws:sns:eu-west-1:123456789012:alerts",
-    "BETTING_AI_API_AUTHORITIES": "abc123.execute-api.eu-west-1.amazonaws.com",
-}
 
 
 def size(*folders: Path) -> int:
     return sum(f.stat().st_size for one in folders for f in one.rglob("*") if f.is_file())
-
-
-def layers_of(function: str, at: Path) -> list[Path]:
-    return [at / name for name in LAYERS[function]]
 
 
 def test_every_function_is_known_here() -> None:
