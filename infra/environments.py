@@ -23,6 +23,15 @@ AT_ONCE: Final[Mapping[str, int]] = {
 Each of those that use the database holds one connection; a role of the database may hold no more.
 """
 
+INGEST_SECONDS: Final = 300
+"""Longest run of the function that reads the queue of payloads."""
+
+INGEST_MEGABYTES: Final = 1769
+"""Its memory: a whole processor."""
+
+INGEST_BATCH: Final = 10
+"""Most messages of the queue that it is handed at a time."""
+
 
 @dataclass(frozen=True)
 class Environment:

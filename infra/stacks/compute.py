@@ -16,9 +16,15 @@ from constructs import Construct
 from infra.constructs.function import RETENTION, Asynchronous, Function, Size
 from infra.constructs.layers import Layers
 from infra.constructs.schedules import schedules_role
-from infra.environments import AT_ONCE, Environment
+from infra.environments import (
+    AT_ONCE,
+    INGEST_BATCH,
+    INGEST_MEGABYTES,
+    INGEST_SECONDS,
+    Environment,
+)
 from infra.stacks.alerts import AlertsStack
-from infra.stacks.data import INGEST_SECONDS, DataStack
+from infra.stacks.data import DataStack
 from infra.stacks.models import ModelsStack
 from infra.stacks.network import NetworkStack
 
@@ -74,7 +80,10 @@ class ComputeStack(cdk.Stack):
         fetch.allow("secretsmanager:GetSecretValue", on=[data.feed_secret.secret_arn])
 
         ingest = self._function(
-            "ingest_raw", Size(seconds=INGEST_SECONDS, memory=1769), objects, database=True
+            "ingest_raw",
+            Size(seconds=INGEST_SECONDS, memory=INGEST_MEGABYTES),
+            objects,
+            database=True,
         )
         ingest.allow("s3:GetObject", "s3:PutObject", on=[data.objects.arn_for_objects("raw/*")])
         ingest.allow("s3:GetObject", on=[data.objects.arn_for_objects("inbox/*")])
@@ -82,7 +91,7 @@ class ComputeStack(cdk.Stack):
         ingest.function.add_event_source(
             sources.SqsEventSource(
                 data.arrived,
-                batch_size=10,
+                batch_size=INGEST_BATCH,
                 max_batching_window=cdk.Duration.seconds(5),
                 max_concurrency=AT_ONCE["ingest_raw"],
                 report_batch_item_failures=True,

@@ -16,11 +16,8 @@ from constructs import Construct
 from infra.constructs.bucket import PrivateBucket, fate
 from infra.constructs.function import Function, database_url
 from infra.constructs.queues import LastQueue, WorkQueue
-from infra.environments import Environment
+from infra.environments import INGEST_SECONDS, Environment
 from infra.stacks.network import NetworkStack
-
-INGEST_SECONDS = 300
-"""Longest run of the function that reads the queue of payloads."""
 
 
 class DataStack(cdk.Stack):
