@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ def read_account() -> Account:
         BotoCoreError: nobody is, or no region is set.
         ClientError: it may not be asked.
     """
-    client = boto3.client("lambda")
+    client = boto3.client("lambda", region_name=os.environ.get("AWS_REGION"))
     limit = client.get_account_settings()["AccountLimit"]
     return Account(client.meta.region_name, int(limit["ConcurrentExecutions"]))
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -62,7 +63,7 @@ def doomed_buckets(stacks: dict[str, dict[str, Any]]) -> list[str]:
         BotoCoreError: nobody is logged in.
         ClientError: CloudFormation may not be asked.
     """
-    client = boto3.client("cloudformation")
+    client = boto3.client("cloudformation", region_name=os.environ.get("AWS_REGION"))
     found = []
     for stack, template in stacks.items():
         doomed = {
@@ -89,7 +90,7 @@ def doomed_buckets(stacks: dict[str, dict[str, Any]]) -> list[str]:
 
 def empty(bucket: str) -> int:
     """Delete every version of every object; returns how many."""
-    client = boto3.client("s3")
+    client = boto3.client("s3", region_name=os.environ.get("AWS_REGION"))
     count = 0
     for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket):
         versions = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]

@@ -138,7 +138,18 @@ def _authorities(file: Path) -> None:
 
 
 def _product(folder: Path) -> None:
-    """The layer of the package itself."""
+    """The layer of the package itself; whoever reads it meanwhile is not disturbed for nothing."""
+    sources = [ROOT / "pyproject.toml", Path(__file__)]
+    sources += sorted((LAYERS / "domain" / "python").rglob("*"))
+    digest = hashlib.sha256()
+    for file in sources:
+        if file.is_file() and file.suffix != ".pyc":
+            digest.update(f"{file.relative_to(ROOT)}\0{file.stat().st_size}\0".encode())
+            digest.update(file.read_bytes())
+    note = folder.with_name(f".{folder.name}")
+    if folder.is_dir() and note.is_file() and note.read_text() == digest.hexdigest():
+        return
+    note.unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     python = folder / "python"
     _uv("--target", str(python), "--no-deps", "--no-build-isolation", "--offline", str(ROOT))
@@ -147,6 +158,7 @@ def _product(folder: Path) -> None:
         shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
     _strip(python)
     _compile(python)
+    note.write_text(digest.hexdigest())
 
 
 def _uv(*words: str) -> None:

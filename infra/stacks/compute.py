@@ -230,7 +230,8 @@ class ComputeStack(cdk.Stack):
         handler.add_property_override("LoggingConfig", {"LogGroup": log.log_group_name})
 
     def _schedules(self, fetch: Function, select: Function, settle: Function) -> None:
-        group = scheduler.ScheduleGroup(self, "Schedules")
+        # Its name is a fixed one: kept after a deployment that failed, it would stop the next.
+        group = scheduler.ScheduleGroup(self, "Schedules", removal_policy=cdk.RemovalPolicy.DESTROY)
         started = [one.function.function_arn for one in (fetch, select, settle)]
         role = schedules_role(self, "lambda:InvokeFunction", started, self._data.missed)
         site = {"feeds": ["football_data"], "seasons": 2, "fixtures": True, "extra": True}

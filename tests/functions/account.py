@@ -18,6 +18,7 @@ from moto import mock_aws
 from betting_ai import lambdas
 from betting_ai.adapters.aws import clients
 from betting_ai.adapters.aws.object_store import S3Objects
+from betting_ai.observability import CHATTY
 
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS = ROOT / "functions"
@@ -163,4 +164,6 @@ def accounts(monkeypatch: pytest.MonkeyPatch, database_url: str, home: Path) -> 
     root = logging.getLogger()
     root.handlers[:] = before[0]
     root.setLevel(before[1])
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.NOTSET)
     logging.captureWarnings(False)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
+import logging
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,14 @@ import sqlalchemy as sa
 
 from betting_ai.adapters.aws.inbox import S3Inbox
 from betting_ai.adapters.aws.object_store import S3RawStore
+from betting_ai.adapters.aws.secrets import ManagedSecrets
 from betting_ai.adapters.sql.engine import connect
 from betting_ai.adapters.sql.roles import ROLES
 from betting_ai.errors import FeedOfflineError, InvalidInputError
+from betting_ai.observability import configure
 from betting_ai.ports.feeds import Payload, PayloadKind
 from fakes.season_site import season_site
-from functions.account import FUNCTIONS, Account, Context, event
+from functions.account import FUNCTIONS, ROOT_SECRET, Account, Context, event
 
 SEASON = b"""Div,Date,Time,HomeTeam,AwayTeam,FTHG,FTAG,FTR,B365H,B365D,B365A,AvgH,AvgD,AvgA
 E0,16/08/2024,20:00,Man United,Fulham,1,0,H,1.6,4.2,5.25,1.62,4.2,5.2
@@ -255,3 +259,15 @@ def test_an_empty_database_is_brought_up_with_its_roles(account: Account) -> Non
 def test_an_instant_that_cannot_be_is_refused(account: Account, at: object, why: str) -> None:
     with pytest.raises(InvalidInputError, match=why):
         account.invoke("settle_picks", {"at": at})
+
+
+def test_a_secret_that_is_read_is_in_no_line_of_the_log(account: Account) -> None:
+    """Whatever level is asked for: AWS's own library tells all that it is answered."""
+    account.function("api")  # sets up what it needs
+    stream = io.StringIO()
+    configure("DEBUG", stream=stream)
+    found = ManagedSecrets(account.settings["BETTING_AI_SECRETS_ID"]).text("root_secret")
+    logging.getLogger("betting_ai").debug("it is told")
+    assert found == ROOT_SECRET
+    assert "it is told" in stream.getvalue()
+    assert ROOT_SECRET not in stream.getvalue()

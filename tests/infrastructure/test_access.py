@@ -246,6 +246,13 @@ def test_only_dev_may_be_thrown_away(deployed: dict[str, Deployed]) -> None:
         assert bool(stays) is kept
 
 
+def test_what_has_a_fixed_name_stands_in_no_later_deployments_way(each: Deployed) -> None:
+    groups = each.all("AWS::Scheduler::ScheduleGroup")
+    assert groups
+    for one in groups:
+        assert one.body["DeletionPolicy"] == "Delete"
+
+
 def test_prod_has_a_second_database_and_more_backups(deployed: dict[str, Deployed]) -> None:
     found = {
         name: (told["MultiAZ"], told["BackupRetentionPeriod"])

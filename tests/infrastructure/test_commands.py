@@ -72,7 +72,7 @@ def test_the_account_is_asked(
     with Stubber(client) as stub:
         stub.add_response("get_account_settings", answer, {})
         stub.add_client_error("get_account_settings", "AccessDeniedException", "not you")
-        monkeypatch.setattr(boto3, "client", lambda service: {"lambda": client}[service])
+        monkeypatch.setattr(boto3, "client", lambda service, **_: {"lambda": client}[service])
         assert account.read_account() == Account("eu-west-2", 10)
         assert account.main(["dev"]) == 1
     assert capsys.readouterr().err.startswith("AWS cannot be asked: ")

@@ -363,6 +363,7 @@ def test_the_key_is_in_no_error_no_log_and_no_file(
     api: FakeApi, store: LocalObjectStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="httpx")  # which a log of our own may have hushed
     told = []
     for number, visit in enumerate(every_failure(api, store)):
         store.write("odds_api.state.json", b"{}")  # not to be left alone

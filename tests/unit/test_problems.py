@@ -13,6 +13,7 @@ from betting_ai.errors import DomainError, SecretError
 NEVER_MET = {
     "failed": "the root of all others, never raised itself",
     "extra_missing": "training alone",
+    "environment_unavailable": "operators' command line alone",
     "feed_failed": "feeds are read by commands",
     "feed_offline": "feeds are read by commands",
     "feed_key_refused": "feeds are read by commands",

@@ -82,6 +82,14 @@ _PATTERNS: Final = tuple(
 )
 
 
+CHATTY: Final = (
+    *("httpx", "httpcore", "alembic.runtime.plugins"),
+    # They tell at DEBUG what was asked for and what was answered: of a secret, the secret.
+    *("boto3", "botocore", "s3transfer", "urllib3"),
+)
+"""Loggers of libraries that tell of nothing below a warning, whatever level is asked for."""
+
+
 class Redactor:
     """Makes anything fit to be logged: JSON-ready, and without secrets.
 
@@ -280,7 +288,7 @@ def configure(level: str, secrets: Iterable[str] = (), stream: TextIO | None = N
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.raiseExceptions = False  # its complaints would be no JSON, and pass no redactor
     pool = "betting_ai.adapters.sql.engine._Pool"  # told by SQLAlchemy, in its own words
-    for chatty in ("httpx", "httpcore", "alembic.runtime.plugins", pool):
+    for chatty in (*CHATTY, pool):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import Any, Final
 
@@ -28,7 +29,8 @@ def client(service: str, *, seconds: int = 20, attempts: int = 3) -> Any:  # noq
         retries={"mode": "standard", "total_max_attempts": attempts},
         tcp_keepalive=True,
     )
-    return boto3.client(service, config=config)
+    # Known to every other tool of AWS by this name too, but not to boto3.
+    return boto3.client(service, region_name=os.environ.get("AWS_REGION"), config=config)
 
 
 def code_of(error: BaseException) -> str:
