@@ -22,7 +22,7 @@ from rehearsal.allowed import Call, allowed
 from rehearsal.conftest import LEAGUES, World
 from rehearsal.template import REGION, Resource
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.shared]
 
 SATURDAY, SUNDAY, NEXT, LAST = "2025-03-15", "2025-03-16", "2025-03-22", "2025-03-23"
 VERSION = "2024-06-30"
