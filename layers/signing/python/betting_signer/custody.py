@@ -7,6 +7,7 @@ is that no value, error, log or file of this package has it.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import stat
@@ -126,10 +127,10 @@ def address_of(text: str) -> str:
     Raises:
         CustodyError: it is none.
     """
-    key, found = _key(text), None
+    found = None
     with suppress(Exception):  # whatever it is, it is not told
-        found = Account.from_key(key).address
-    key = b""
+        found = Account.from_key(_key(text)).address
+    text = ""  # of a frame that an error shows
     if found is None:
         raise CustodyError("malformed")
     return str(found)
@@ -146,8 +147,12 @@ def keystore(text: str, password: str, *, iterations: int | None = None) -> str:
     Raises:
         CustodyError: it is no key.
     """
-    address_of(text)
-    made: Mapping[str, Any] = Account.encrypt(_key(text), password, iterations=iterations)
+    made: Mapping[str, Any] | None = None
+    with suppress(Exception):  # whatever it is, it is not told
+        made = Account.encrypt(_key(text), password, iterations=iterations)
+    text = password = ""  # of a frame that an error shows
+    if made is None:
+        raise CustodyError("malformed")
     return json.dumps(made)
 
 
@@ -176,19 +181,33 @@ def stamps_of(text: str, requester: str) -> tuple[bytes, ...]:
     Raises:
         CustodyError: it is no such text, or a secret is shorter than 32 bytes.
     """
-    found = None
-    try:
-        secrets = tuple(one.encode() for one in document(text).get(requester, ()))
-        found = secrets if all(len(one) >= _SHORTEST for one in secrets) else None
-    except (MalformedError, AttributeError, TypeError):
-        pass
+    found: tuple[bytes, ...] = ()
+    good = False
+    with suppress(MalformedError, AttributeError, TypeError):
+        found = tuple(one.encode() for one in document(text).get(requester, ()))
+        good = all(len(one) >= _SHORTEST for one in found)
     text = ""  # of a frame that an error shows
-    if found is None:
+    if not good:
+        found = ()
         raise CustodyError("malformed")
     return found
 
 
+def hush() -> None:
+    """Keep what travels to and from Secrets Manager out of botocore's log, whatever its level.
+
+    At DEBUG it tells every body. Whoever puts a key there calls this first, too.
+    """
+    for name in ("botocore.parsers", "botocore.endpoint"):
+        logging.getLogger(name).addFilter(_no_bodies)  # once, however often it is added
+
+
+def _no_bodies(record: logging.LogRecord) -> bool:
+    return record.levelno > logging.DEBUG
+
+
 def _secret(client: Any, secret_id: str) -> str:  # noqa: ANN401 - made at run time by boto3
+    hush()
     found = None
     with suppress(Exception):  # whatever it is, it is not told
         found = client.get_secret_value(SecretId=secret_id)["SecretString"]
@@ -197,9 +216,6 @@ def _secret(client: Any, secret_id: str) -> str:  # noqa: ANN401 - made at run t
     return found
 
 
-def _key(text: str) -> bytes:
+def _key(text: str) -> bytes | None:
     match = _KEY.fullmatch(text.strip())
-    text = ""  # of a frame that an error shows
-    if match is None:
-        raise CustodyError("malformed")
-    return bytes.fromhex(match[1])
+    return bytes.fromhex(match[1]) if match else None

@@ -31,17 +31,19 @@ class SignatureError(Exception):
     """A signature is not the one that was asked for."""
 
 
-def sign_with(key: bytes, address: str, transaction: Transaction) -> bytes:
+def sign_with(key: bytes | None, address: str, transaction: Transaction) -> bytes:
     """The signed bytes of a transaction.
 
     Args:
-        key: 32 bytes.
+        key: 32 bytes; None where what is kept is none.
         address: of the wallet that it must be the key of.
         transaction: everything that is signed.
 
     Raises:
         CustodyError: it is none, or of another wallet.
     """
+    if key is None:
+        raise CustodyError("malformed")
     code, raw = "", b""
     # Raised outside of the block that failed: an error of others has the key in its frames.
     try:
@@ -52,7 +54,7 @@ def sign_with(key: bytes, address: str, transaction: Transaction) -> bytes:
             code = "mismatch"
     except Exception:
         code = "failed"
-    account = key = None  # type: ignore[assignment]
+    account = key = None
     if code:
         raise CustodyError(code)
     return raw
