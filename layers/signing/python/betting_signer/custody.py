@@ -149,7 +149,7 @@ def keystore(text: str, password: str, *, iterations: int | None = None) -> str:
     """
     made: Mapping[str, Any] | None = None
     with suppress(Exception):  # whatever it is, it is not told
-        made = Account.encrypt(_key(text), password, iterations=iterations)
+        made = Account.encrypt(_key(text) or b"", password, iterations=iterations)
     text = password = ""  # of a frame that an error shows
     if made is None:
         raise CustodyError("malformed")
