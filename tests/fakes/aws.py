@@ -6,6 +6,7 @@ client that is killed, and a client's fork or fault has nothing of it.
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -103,6 +104,7 @@ def main() -> None:
     sys.stdout.write(f"{server.server_port}\n")
     sys.stdout.flush()
     sys.stdin.read()
+    os._exit(0)  # nobody waits for the threads of connections that are still open
 
 
 if __name__ == "__main__":

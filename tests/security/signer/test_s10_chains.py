@@ -1,4 +1,4 @@
-"""S10: only listed chains, bound into the signature; a key of one network never signs for another."""
+"""S10: only listed chains, bound into the signature; no key serves two networks."""
 
 from __future__ import annotations
 

@@ -30,6 +30,7 @@ from security.signer.world import (
     with_chain,
 )
 
+FEES = ("max_fee_per_gas", "max_priority_fee_per_gas")
 LATE = NOW + timedelta(minutes=15)
 
 
@@ -142,10 +143,7 @@ def test_a_quote_replaces_once_however_often_it_comes(world: World) -> None:
         ({"chain_id": 97}, Code.QUOTE_MISMATCH),
         ({"gas_limit": 21_001}, Code.REPLACEMENT_DIFFERS),
         ({"gas_limit": 20_999}, Code.REPLACEMENT_DIFFERS),
-        (
-            {"fee_kind": "legacy", "max_priority_fee_per_gas": 4 * GWEI, "max_fee_per_gas": 4 * GWEI},
-            Code.REPLACEMENT_DIFFERS,
-        ),
+        ({"fee_kind": "legacy", **dict.fromkeys(FEES, 4 * GWEI)}, Code.REPLACEMENT_DIFFERS),
         ({"max_fee_per_gas": 33 * GWEI // 10 - 1}, Code.REPLACEMENT_TOO_CHEAP),
         ({"max_priority_fee_per_gas": 11 * GWEI // 10 - 1}, Code.REPLACEMENT_TOO_CHEAP),
         ({"max_fee_per_gas": 10 * GWEI + 1}, Code.FEE_ABOVE_CAP),
@@ -328,4 +326,4 @@ def test_a_reservation_that_was_altered_is_not_signed(server: World) -> None:
         with pytest.raises(ValueError, match="not what was decided"):
             server.ask(wish, server.signer(custody=custody))
     assert custody.made == []
-    assert FRIEND == held.last.transaction.to
+    assert held.last.transaction.to == FRIEND

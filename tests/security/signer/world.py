@@ -16,7 +16,7 @@ from eth_account import Account
 from pg8000.native import Connection
 
 from betting_ai.adapters.sql.engine import driver_arguments
-from betting_signer.contract import Approval, Code, Intent, Outcome, Quote, Refusal, told
+from betting_signer.contract import Approval, Code, Intent, Outcome, Quote, Refusal
 from betting_signer.copies import FolderCopies
 from betting_signer.custody import (
     KeystoreCustody,

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -213,39 +213,30 @@ class Signer:
 
     def _decided(self, desk: _Desk, policy: Policy, intent: Intent, quote: Quote) -> Outcome:
         held = self.store.reservation(intent.intent_id)
-        signed = None
+        signed = False
         if held is not None:
             if held.request_hash != intent.request_hash:
                 return desk.refuse(Refusal(Code.CONTENT_CHANGED), policy)
-            if (before := self._signed_before(held, quote)) is not None:
+            made = [self.store.signed(held.intent_id, n) for n in range(len(held.attempts))]
+            if (before := _signed_before(held, made, quote)) is not None:
                 return before
-            signed = self.store.signed(held.intent_id, held.number)
-            if signed is None and quote.purpose == held.last.purpose:
+            signed = made[-1] is not None
+            if quote.purpose == TRANSFER != held.last.purpose or (
+                quote.purpose == TRANSFER and intent.expires_at <= desk.at
+            ):
+                return desk.refuse(Refusal(Code.EXPIRED), policy)
+            if not signed and quote.purpose == held.last.purpose:
                 if held.last.policy_hash == policy.policy_hash:
-                    if quote.purpose == TRANSFER and intent.expires_at <= desk.at:
-                        return desk.refuse(Refusal(Code.EXPIRED), policy)
                     return self._finished(desk, policy, intent, held)
                 if quote.purpose == TRANSFER:
                     return desk.refuse(Refusal(Code.POLICY_CHANGED), policy)
-            if quote.purpose == TRANSFER:  # its nonce went to the closing of its gap
-                return desk.refuse(Refusal(Code.EXPIRED), policy)
-        case = self._case(desk, intent, quote, held, signed is not None)
+        case = self._case(desk, intent, quote, held, signed)
         decision = case if isinstance(case, Refusal) else policy.decide(case)
         if isinstance(decision, Refusal):
             return desk.refuse(decision, policy)
-        held = desk.allow(decision, policy, intent, quote, held, signed is not None)
+        held = desk.allow(decision, policy, intent, quote, held, signed)
         self._tell(decision, quote)
         return self._finished(desk, policy, intent, held)
-
-    def _signed_before(self, held: Reservation, quote: Quote) -> Signed | None:
-        """What this quote, or any quote for the transfer itself, has led to before."""
-        for number, attempt in enumerate(held.attempts):
-            same = attempt.quote_id == quote.quote_id and attempt.purpose == quote.purpose
-            if same or quote.purpose == attempt.purpose == TRANSFER:
-                found = self.store.signed(held.intent_id, number)
-                if found is not None:
-                    return found
-        return None
 
     def _case(
         self, desk: _Desk, intent: Intent, quote: Quote, held: Reservation | None, signed: bool
@@ -319,17 +310,22 @@ class Signer:
     def _copied(self, seq: int) -> dict[str, Any]:
         """Copy a line and those before it that have no copy, the first of them first.
 
-        So that where a line has a copy, every line before it has one.
+        So that where a line has a copy, every line before it has one; the last that has one must
+        be what was copied.
         """
-        first = seq
-        while first > 1 and self.copies.read(copy_name(self.address, first - 1)) is None:
-            first -= 1
-        found, line = first - 1, ""
-        for found, line in enumerate(self.store.audit(self.address, first, seq), first):
-            kept(self.copies, copy_name(self.address, found), line.encode())
-        if found != seq:
-            raise CopyDiffersError(copy_name(self.address, found + 1))
-        return document(line)
+        known, copy = seq - 1, None
+        while known and (copy := self.copies.read(copy_name(self.address, known))) is None:
+            known -= 1
+        first = max(known, 1)
+        lines = list(self.store.audit(self.address, first, seq))
+        if len(lines) <= seq - first:
+            raise CopyDiffersError(copy_name(self.address, first + len(lines)))
+        for number, line in enumerate(lines, first):
+            if number > known:
+                kept(self.copies, copy_name(self.address, number), line.encode())
+            elif line.encode() != copy:
+                raise CopyDiffersError(copy_name(self.address, number))
+        return document(lines[-1])
 
 
 @dataclass(frozen=True)
@@ -440,6 +436,15 @@ _NOTHING_KNOWN: Final[Mapping[str, Any]] = {
     "attempt": None,
     "transaction": None,
 }
+
+
+def _signed_before(held: Reservation, made: Sequence[Signed | None], quote: Quote) -> Signed | None:
+    """What this quote, or any quote for the transfer itself, has led to before."""
+    for attempt, signed in zip(held.attempts, made, strict=True):
+        same = attempt.quote_id == quote.quote_id and attempt.purpose == quote.purpose
+        if signed is not None and (same or quote.purpose == attempt.purpose == TRANSFER):
+            return signed
+    return None
 
 
 def _is_for(transaction: Transaction, held: Reservation, intent: Intent) -> bool:
