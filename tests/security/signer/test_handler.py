@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from betting_signer import lambdas
 from betting_signer.contract import Intent, Quote
 from betting_signer.state import DAY
 from fakes.aws import CREDENTIALS, REGION, FakeAws
@@ -60,14 +62,12 @@ def module(world: World, aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> Itera
     assert found.loader is not None
     made = importlib.util.module_from_spec(found)
     found.loader.exec_module(made)
-    real = made.signer
+    real = lambdas.signer
 
     def at_noon() -> Any:
-        from dataclasses import replace
-
         return replace(real(), clock=world.clock)
 
-    monkeypatch.setattr(made, "signer", at_noon)
+    monkeypatch.setattr(lambdas, "signer", at_noon)
     yield made
     real.cache_clear()
 
