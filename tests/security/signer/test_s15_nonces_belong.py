@@ -303,6 +303,31 @@ def test_a_signature_that_comes_after_its_gap_was_closed_is_thrown_away(world: W
     assert world.store.signed(wish.intent_id, 1).purpose == "gap"
 
 
+def test_a_gap_is_not_closed_once_its_transfer_was_signed_after_all(world: World) -> None:
+    wish = dropped(world)
+    signed: list[Any] = []
+
+    class Overtaken:
+        """While the gap is decided, a process that began before the expiry comes to its end."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.store, name)
+
+        def commit(self, commit: Any) -> None:
+            if commit.reservation is not None and not signed:
+                world.clock.at = NOW
+                signed.append(world.ask(wish))
+                world.clock.at = LATE
+            world.store.commit(commit)
+
+    world.clock.at = LATE
+    outcome = world.ask(wish, world.signer(store=Overtaken()), purpose="gap")
+    assert isinstance(signed[0], Signed)
+    assert code(outcome) is Code.NO_GAP
+    assert world.store.signed(wish.intent_id, 0) == signed[0]
+    assert len(world.store.reservation(wish.intent_id).attempts) == 1
+
+
 def test_a_reservation_under_another_policy_waits_for_its_gap(server: World) -> None:
     wish = dropped(server)
     server.under(policy(version=2))
