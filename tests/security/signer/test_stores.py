@@ -135,6 +135,24 @@ def test_a_commit_that_finds_anything_else_changes_nothing(world: World, wrong: 
         assert store.reservation(wish.intent_id) == later
 
 
+def test_what_is_newer_is_not_overwritten(world: World) -> None:
+    store, held = world.store, reserved(world.put(intent()))
+    later = held.attempting(replace(held.last, purpose="gap"))
+    last = later.attempting(replace(held.last, purpose="replacement"))
+    for version, one in enumerate((held, later, last), 1):
+        store.commit(Commit(head(version), f"line {version}", one))
+    for tried in (
+        Commit(replace(head(2), audit_seq=9), "line 9"),
+        Commit(replace(head(3), audit_seq=9), "line 9"),
+        Commit(head(4), "line 4", later),
+        Commit(head(4), "line 4", last),
+    ):
+        with pytest.raises(ConflictError):
+            store.commit(tried)
+    assert store.head(ADDRESS) == head(3)
+    assert store.reservation(held.intent_id) == last
+
+
 def test_of_many_that_read_the_same_head_one_commits(world: World) -> None:
     for version in (1, 2):
 
