@@ -84,6 +84,16 @@ def _locked(folder: Path) -> None:
     note.write_text(digest)
 
 
+def _signing(folder: Path) -> None:
+    """The layer of the signer: its package and what that stands on, and nothing of the others."""
+    _locked(folder)
+    package = folder / "python" / "betting_signer"
+    shutil.rmtree(package, ignore_errors=True)
+    source = LAYERS / "signing" / "python" / "betting_signer"
+    shutil.copytree(source, package, ignore=shutil.ignore_patterns("__pycache__"))
+    _compile(folder / "python")
+
+
 def _compile(python: Path) -> None:
     """Byte code for Lambda's Python: a layer cannot be written to, so each start would compile."""
     executable = lambda_python()
@@ -189,6 +199,7 @@ BUILDERS: Final[dict[str, Callable[[Path], None]]] = {
     "inference": _locked,
     "api": _locked,
     "domain": _product,
+    "signing": _signing,
     "tool": _tool,
 }
 

@@ -32,7 +32,7 @@ SETS: dict[str, list[str]] = {
     "dev": [
         "pyproject.toml",
         *(*SERVER, *AWS, "--extra", "local", "--extra", "train", "--extra", "infra"),
-        *("--group", "build", "--group", "dev"),
+        *("--group", "build", "--group", "dev", "--group", "signing"),
     ],
 }
 LONE: dict[str, tuple[str, list[str]]] = {
@@ -49,6 +49,8 @@ LAYERS: dict[str, list[str]] = {
     "inference": [*AWS, "--extra", "inference"],
     "api": [*AWS, "--extra", "inference", "--extra", "api"],
 }
+# The layer of the signer stands alone: it holds this and nothing of the others.
+SIGNING = ["--group", "signing"]
 # What Lambda itself brings along, for whoever runs its functions without it.
 CLIENT = "awslambdaric==4.2.2\n"
 LAMBDA = [
@@ -83,6 +85,8 @@ def compile_layers() -> None:
         head, *blocks = re.split(r"(?m)^(?=[a-z0-9])", target.read_text())
         target.write_text(head + "".join(b for b in blocks if b.split()[0] not in held))
         held |= {block.split()[0] for block in blocks}
+    signing = ROOT / "layers" / "signing" / "requirements.txt"
+    compile_to(signing, [*SIGNING, *LAMBDA, "-c", "requirements/dev.txt"])
     compile_to(HERE / "client.txt", ["-", *LAMBDA], CLIENT)
 
 

@@ -33,6 +33,7 @@ _SOURCE: Final = (
     "LICENSE",
     "requirements",
     "layers/domain",
+    "layers/signing",
 )
 """What training is installed from."""
 

@@ -42,6 +42,7 @@ LAYERS = {
     "send_alerts": ("runtime", "domain"),
     "api": ("runtime", "inference", "api", "domain"),
     "migrate_db": ("runtime", "inference", "domain"),
+    "sign_transfer": ("signing",),
 }
 """The layers of each function, as its stack has it."""
 NOWHERE = {

@@ -59,7 +59,7 @@ def test_builds_get_the_source_and_no_more(assembly: Path, each: Deployed) -> No
     assert {path.name for path in held.iterdir()} == {
         *("LICENSE", "Makefile", "README.md", "layers", "pyproject.toml", "requirements"),
     }
-    assert {path.name for path in (held / "layers").iterdir()} == {"domain"}
+    assert {path.name for path in (held / "layers").iterdir()} == {"domain", "signing"}
     assert (held / "layers/domain/python/betting_ai/training/train.py").is_file()
     assert not list(held.rglob("__pycache__"))
     # It is enough to say what a target would do.

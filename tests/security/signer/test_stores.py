@@ -1,0 +1,241 @@
+"""Both stores keep one promise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from betting_signer.contract import Intent, Signed, Transaction
+from betting_signer.postgres import PostgresStore
+from betting_signer.state import START, Attempt, Head, Reservation
+from betting_signer.store import Commit, ConflictError, UnavailableError
+from fakes.aws import FakeAws
+from security.signer.world import (
+    ADDRESS,
+    COIN,
+    FRIEND,
+    NOW,
+    SECRET,
+    World,
+    at_once,
+    intent,
+    policy,
+    quote,
+)
+
+TRANSACTION = Transaction(56, 0, FRIEND, COIN, "0x", 21_000, "eip1559", 3, 1)
+
+
+def head(version: int) -> Head:
+    return Head(ADDRESS, version=version, audit_seq=version, audit_hash=START)
+
+
+def reserved(wish: Intent, nonce: int = 0) -> Reservation:
+    attempt = Attempt("quote-1", "transfer", START, replace(TRANSACTION, nonce=nonce), 1)
+    return Reservation(wish.intent_id, wish.request_hash, ADDRESS, 56, nonce, 1, (attempt,))
+
+
+def signature(held: Reservation, raw: str = "0x00") -> Signed:
+    return Signed(
+        held.intent_id, held.number, held.last.purpose, held.request_hash, ADDRESS,
+        held.last.transaction, raw, "0x" + START, NOW,
+    )  # fmt: skip
+
+
+def whole(world: World, held: Reservation, version: int) -> tuple[object, ...]:
+    """All that a commit may touch."""
+    return (
+        world.store.head(ADDRESS),
+        list(world.store.audit(ADDRESS, 1, version + 5)),
+        world.store.reservation(held.intent_id),
+        world.store.holder(ADDRESS, 56, held.nonce),
+        world.store.approval(held.request_hash),
+    )
+
+
+def test_nothing_is_there_at_first(world: World) -> None:
+    store = world.store
+    assert store.head(ADDRESS) == Head(ADDRESS)
+    assert store.intent("none") is None
+    assert store.approval(START) is None
+    assert store.reservation("none") is None
+    assert store.holder(ADDRESS, 56, 0) is None
+    assert store.signed("none", 0) is None
+    assert list(store.audit(ADDRESS, 1, 9)) == []
+
+
+def test_what_others_put_is_put_once_and_read_as_it_was(world: World) -> None:
+    wish = intent()
+    stamp = wish.stamp(SECRET.encode())
+    assert world.desk.put_intent(wish, stamp)
+    assert not world.desk.put_intent(replace(wish, amount=1), "other")
+    assert world.store.intent(wish.intent_id) == (wish.dumps(), stamp)
+    approval = world.approve(wish)
+    assert not world.desk.put_approval(replace(approval, approver="other"))
+    assert world.store.approval(wish.request_hash) == (approval.dumps(), False)
+    asked = quote(wish)
+    assert world.desk.put_quote(asked)
+    assert not world.desk.put_quote(asked)
+    world.under(policy(version=7))
+    assert world.store.policy() == policy(version=7).dumps()
+
+
+def test_a_commit_is_kept_whole(world: World) -> None:
+    wish = world.put(intent())
+    world.approve(wish)
+    held = reserved(wish)
+    first = replace(
+        head(1),
+        nonces={56: 1},
+        usage={"56:native": {4711: 10**40}},
+        decided=(NOW, NOW + timedelta(seconds=1)),
+        refused=(NOW,),
+        locks=3,
+    )
+    world.store.commit(Commit(first, "line 1", held, wish.request_hash))
+    assert whole(world, held, 1)[:4] == (first, ["line 1"], held, wish.intent_id)
+    assert world.store.approval(wish.request_hash)[1]
+    world.store.commit(Commit(head(2), "line 2"))
+    assert list(world.store.audit(ADDRESS, 1, 2)) == ["line 1", "line 2"]
+    assert list(world.store.audit(ADDRESS, 2, 9)) == ["line 2"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["head", "line", "reservation", "nonce", "approval used", "no approval", "attempt", "signed"],
+)
+def test_a_commit_that_finds_anything_else_changes_nothing(world: World, wrong: str) -> None:
+    store = world.store
+    wish, other = world.put(intent()), world.put(intent())
+    world.approve(wish)
+    held = reserved(wish)
+    store.commit(Commit(head(1), "line 1", held, wish.request_hash))
+    later = held.attempting(replace(held.last, purpose="gap"))
+    fine = Commit(head(2), "line 2", later, unsigned=0)
+    tried = {
+        "head": replace(fine, head=replace(head(2), version=3)),
+        "line": replace(fine, head=replace(head(2), audit_seq=1)),
+        "reservation": replace(fine, reservation=replace(held, nonce=1), unsigned=None),
+        "nonce": replace(fine, reservation=reserved(other), unsigned=None),
+        "approval used": replace(fine, uses_approval=wish.request_hash),
+        "no approval": replace(fine, uses_approval=other.request_hash),
+        "attempt": replace(fine, reservation=replace(later, version=3)),
+        "signed": fine,
+    }[wrong]
+    if wrong == "signed":
+        store.put_signed(signature(held), 1)
+    before = whole(world, held, 2), whole(world, reserved(other, 1), 2)
+    with pytest.raises(ConflictError):
+        store.commit(tried)
+    assert (whole(world, held, 2), whole(world, reserved(other, 1), 2)) == before
+    if wrong != "signed":
+        store.commit(fine)
+        assert store.reservation(wish.intent_id) == later
+
+
+def test_what_is_newer_is_not_overwritten(world: World) -> None:
+    store, held = world.store, reserved(world.put(intent()))
+    later = held.attempting(replace(held.last, purpose="gap"))
+    last = later.attempting(replace(held.last, purpose="replacement"))
+    for version, one in enumerate((held, later, last), 1):
+        store.commit(Commit(head(version), f"line {version}", one))
+    for tried in (
+        Commit(replace(head(2), audit_seq=9), "line 9"),
+        Commit(replace(head(3), audit_seq=9), "line 9"),
+        Commit(head(4), "line 4", later),
+        Commit(head(4), "line 4", last),
+    ):
+        with pytest.raises(ConflictError):
+            store.commit(tried)
+    assert store.head(ADDRESS) == head(3)
+    assert store.reservation(held.intent_id) == last
+
+
+def test_of_many_that_read_the_same_head_one_commits(world: World) -> None:
+    for version in (1, 2):
+
+        def commit(number: int, version: int = version) -> bool:
+            try:
+                world.store.commit(Commit(head(version), f"line {number}"))
+            except ConflictError:
+                return False
+            return True
+
+        assert sum(at_once(commit, list(range(16)))) == 1
+    assert world.store.head(ADDRESS) == head(2)
+
+
+def test_a_signature_is_kept_once_and_for_the_last_attempt_only(world: World) -> None:
+    store = world.store
+    held = reserved(world.put(intent()))
+    with pytest.raises(ConflictError):
+        store.put_signed(signature(held), 1)
+    store.commit(Commit(head(1), "line 1", held))
+    later = held.attempting(replace(held.last, purpose="gap"))
+    store.commit(Commit(head(2), "line 2", later, unsigned=0))
+    with pytest.raises(ConflictError):
+        store.put_signed(signature(held), 1)
+    assert store.signed(held.intent_id, 0) is None
+    store.put_signed(signature(later), 2)
+    with pytest.raises(ConflictError):
+        store.put_signed(signature(later, "0x01"), 2)
+    assert store.signed(held.intent_id, 1) == signature(later)
+
+
+def test_a_signature_and_the_closing_of_its_gap_exclude_each_other(world: World) -> None:
+    store, rounds = world.store, 6
+    for number in range(1, rounds + 1):
+        held = reserved(world.put(intent()), number)
+        store.commit(Commit(head(2 * number - 1), "reserved", held))
+        later = held.attempting(replace(held.last, purpose="gap"))
+
+        def work(one: str, held: Reservation = held, later: Reservation = later, n: int = number):
+            try:
+                if one == "sign":
+                    store.put_signed(signature(held), 1)
+                else:
+                    store.commit(Commit(head(2 * n), "closed", later, unsigned=0))
+            except ConflictError:
+                return False
+            return True
+
+        signed, closed = at_once(work, ["sign", "close"])
+        assert signed != closed
+        assert (store.signed(held.intent_id, 0) is not None) == signed
+        if signed:
+            store.commit(Commit(head(2 * number), "closed"))
+
+
+def test_a_store_that_cannot_be_reached_says_so_without_a_word_of_what_was_sent(
+    aws: FakeAws, world: World
+) -> None:
+    def nowhere() -> None:
+        raise ConnectionRefusedError("to a host that is not told")
+
+    if world.name == "dynamo":
+        gone = replace(aws, url="http://127.0.0.1:9")
+        store = replace(world.store, client=gone.client("dynamodb", attempts=1))
+    else:
+        store = PostgresStore(nowhere)
+    held = reserved(intent())
+    for work in (
+        lambda: store.head(ADDRESS),
+        lambda: store.intent("one"),
+        lambda: store.commit(Commit(head(1), "line", held)),
+        lambda: store.put_signed(signature(held), 1),
+    ):
+        with pytest.raises(UnavailableError) as raised:
+            work()
+        assert str(raised.value) in {"the tables", "the database"}
+        assert raised.value.__cause__ is None
+
+
+def test_a_missing_table_is_no_empty_one(world: World, aws: FakeAws) -> None:
+    if world.name == "dynamo":
+        aws.client("dynamodb").delete_table(TableName=world.store.tables.signer)
+    else:
+        world.desk._rows("DROP TABLE signer.heads CASCADE; SELECT 1")
+    with pytest.raises(UnavailableError):
+        world.store.head(ADDRESS)
