@@ -84,6 +84,17 @@ def _locked(folder: Path) -> None:
     note.write_text(digest)
 
 
+def _chain(folder: Path) -> None:
+    """The layer of the one function that asks chains: libraries, and the adapter they are for."""
+    _locked(folder)
+    adapter = Path("betting_ai") / "adapters" / "chain"
+    target = folder / "python" / adapter
+    shutil.rmtree(target, ignore_errors=True)
+    source = LAYERS / "domain" / "python" / adapter
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    _compile(folder / "python")
+
+
 def _compile(python: Path) -> None:
     """Byte code for Lambda's Python: a layer cannot be written to, so each start would compile."""
     executable = lambda_python()
@@ -176,6 +187,7 @@ BUILDERS: Final[dict[str, Callable[[Path], None]]] = {
     "runtime": _locked,
     "inference": _locked,
     "api": _locked,
+    "chain": _chain,
     "domain": _product,
     "tool": _tool,
 }

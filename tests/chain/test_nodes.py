@@ -94,8 +94,8 @@ def test_what_cannot_be_paid_and_what_would_revert_are_told_apart(
     chain: Chain, nodes_of: Open
 ) -> None:
     nodes, usdt = nodes_of(chain.url), chain.token(ALICE, 9)
+    to, _, data = transfer_call(usdt, BOB.address, 9)
     with pytest.raises(InsufficientFundsError):
-        to, _, data = transfer_call(usdt, BOB.address, 9)
         nodes.gas(ALICE.address, to, 10**6 * COIN, data)
     with pytest.raises(TransferRevertsError):
         nodes.gas(ALICE.address, *transfer_call(usdt, BOB.address, 10))
