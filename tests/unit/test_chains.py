@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,3 +69,13 @@ def test_what_is_unknown_is_refused() -> None:
         find_chain(1)
     with pytest.raises(InvalidInputError, match="BNB, USDT, BUSD"):
         find_asset(56, "usdt")
+
+
+def test_a_chains_libraries_are_loaded_by_whoever_asks_a_chain_alone() -> None:
+    code = (
+        "import sys, betting_ai.cli.main, betting_ai.bootstrap, betting_ai.api.app;"
+        "import betting_ai.usecases.follow_transfers;"
+        "print([m for m in ('web3', 'eth_account', 'eth_utils', 'rlp') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"

@@ -17,7 +17,12 @@ from betting_ai.clock import Clock
 from betting_ai.domain.chains import Asset, Chain, find_chain
 from betting_ai.domain.fees import Fee, FeeKind
 from betting_ai.domain.transfers import Block, ChainView, Sighting, Transaction
-from betting_ai.errors import ChainDisagreementError, ChainOfflineError, InvalidInputError
+from betting_ai.errors import (
+    ChainDisagreementError,
+    ChainOfflineError,
+    InvalidInputError,
+    WrongTransactionError,
+)
 from betting_ai.ports.chain import Balances, EndpointState, Nonces, Sent
 
 T = TypeVar("T")
@@ -121,7 +126,9 @@ class EvmNodes:
     def send(self, raw: bytes, meant: Transaction) -> Sent:
         """Send a signed transaction to every endpoint that is of its chain."""
         if meant.chain_id != self._chain.id:
-            raise ChainDisagreementError(f"a transaction of another chain, not {self._chain.id}")
+            raise WrongTransactionError(
+                f"the transaction is of another chain than {self._chain.id}"
+            )
         tx_hash = verified_hash(raw, meant)
         answers = self._ask(lambda one: one.send(raw, tx_hash), self._live(), least=1)
         rejections = [told for _, told in answers if told is not None]
