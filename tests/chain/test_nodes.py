@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -189,6 +190,9 @@ FAILURES = {
     "is broken": {"status": 500},
     "sends a page": {"body": b"<html>k3y</html>"},
     "sends another thing": {"body": b'{"jsonrpc": "2.0", "id": 0, "result": []}'},
+    "answers an error": {
+        "body": b'{"jsonrpc": "2.0", "id": 0, "error": {"code": -32005, "message": "s3cr3t-k3y"}}'
+    },
     "sends half a batch": {"body": b"[]"},
     "never answers": {"hangs": True},
 }
@@ -322,6 +326,21 @@ def test_a_lie_about_a_receipt_is_noticed(chain: Chain, nodes_of: Open) -> None:
             nodes.view(wanted)
 
 
+def test_a_receipt_of_a_block_that_the_chain_has_left_is_none(chain: Chain, nodes_of: Open) -> None:
+    with relay(chain) as forgetful:
+        nodes = nodes_of(forgetful.url)
+        meant = planned(chain, ALICE, bnb(chain), BOB.address, 1)
+        tx_hash = nodes.send(signed(ALICE, meant), meant).tx_hash
+        chain.receipt(tx_hash)
+        left = {"blockHash": "0x" + "ee" * 32}
+        forgetful.lies = {"eth_getTransactionReceipt": lambda told: told | left}
+        seen = nodes.view({tx_hash: ALICE.address}).sightings[tx_hash]
+        assert (seen.receipt, seen.pending) == (None, True)
+        forgetful.lies["eth_getTransactionByHash"] = lambda _: None
+        seen = nodes.view({tx_hash: ALICE.address}).sightings[tx_hash]
+        assert (seen.receipt, seen.pending) == (None, False)
+
+
 def test_one_that_lags_is_read_where_both_are(chain: Chain, nodes_of: Open) -> None:
     head = chain("eth_getBlockByNumber", "latest", False)
     chain.mine(3)
@@ -372,6 +391,21 @@ def test_the_log_is_silent_about_addresses_at_its_most_talkative(
     with relay(chain, "s3cr3t-k3y") as one, caplog.at_level(logging.DEBUG, logger="web3"):
         nodes_of(one.url).balances(ALICE.address, [bnb(chain)])
     assert "s3cr3t-k3y" not in "".join(r.getMessage() for r in caplog.records if "web3" in r.name)
+
+
+def test_many_threads_can_ask_at_once(chain: Chain, nodes_of: Open) -> None:
+    nodes = nodes_of(chain.url)
+    people = [account(200 + i) for i in range(16)]
+    for i, one in enumerate(people):
+        chain.fund(one, wei=i)
+
+    def read(address: str) -> tuple[int, int]:
+        told = nodes.balances(address, [bnb(chain)]).units["BNB"]
+        return told, nodes.nonces(address).used
+
+    with ThreadPoolExecutor(8) as pool:
+        told = list(pool.map(read, [one.address for one in people] * 3))
+    assert told == [(i, 0) for i in range(16)] * 3
 
 
 @pytest.mark.parametrize(
