@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
+from urllib.parse import urlsplit
 
-import httpx
 from eth_abi.abi import encode
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
@@ -47,6 +48,16 @@ def binary() -> Path:
     return package / "bin" / name
 
 
+def post(url: str, body: bytes) -> Any:
+    """An answer of JSON; without what a client for the whole internet needs to be made."""
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=20)
+    try:
+        connection.request("POST", "/", body, {"Content-Type": "application/json"})
+        return json.loads(connection.getresponse().read())
+    finally:
+        connection.close()
+
+
 @cache
 def token_code() -> bytes:
     """The token's contract, compiled."""
@@ -66,7 +77,7 @@ class Chain:
 
     def __call__(self, method: str, *params: object) -> Any:
         question = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
-        told = httpx.post(self.url, json=question, timeout=20, trust_env=False).json()
+        told = post(self.url, json.dumps(question).encode())
         if "error" in told:
             raise RuntimeError(told["error"])
         return told["result"]
@@ -143,7 +154,7 @@ def _answers(chain: Chain, process: subprocess.Popen[bytes]) -> bool:
     while process.poll() is None and time.monotonic() < deadline:
         try:
             return int(chain("eth_chainId"), 16) == chain.chain_id
-        except httpx.TransportError:
+        except OSError:
             time.sleep(0.02)
     return False
 
@@ -185,8 +196,7 @@ class Relay:
             self.ended.wait(20)
         if self.down or self.hangs:
             return None
-        told = httpx.post(self.chain.url, content=body, timeout=20, trust_env=False,
-                          headers={"Content-Type": "application/json"}).json()  # fmt: skip
+        told = post(self.chain.url, body)
         if self.swallows in {one["method"] for one in many}:
             return None
         by_id = {one["id"]: one["method"] for one in many}
