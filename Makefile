@@ -63,10 +63,15 @@ $(VENV)/.axe: tests/e2e/package.json tests/e2e/package-lock.json $(BIN)/uv $(NOD
 	@$(npm) ci --prefix tests/e2e $(CI_FLAGS) >/dev/null
 	@touch $@
 
+# The chain that the wallet's tests run on: the binary inside the package is called, never npm's.
+$(VENV)/.evm: tests/chain/package.json tests/chain/package-lock.json $(BIN)/uv $(NODE_WHEEL)
+	@$(npm) ci --prefix tests/chain $(CI_FLAGS) >/dev/null
+	@touch $@
+
 web: $(VENV)/.web ## Fetch what the dashboard's charts are drawn with
 
 setup: $(VENV)/.run
-setup-dev: $(VENV)/.dev $(VENV)/.web $(VENV)/.axe ## Install everything that development needs
+setup-dev: $(VENV)/.dev $(VENV)/.web $(VENV)/.axe $(VENV)/.evm ## Install everything that development needs
 
 top3: $(VENV)/.run ## Today's (or the sample day's) at most three value bets
 	@$(BIN)/betting-ai top3-bets $(ARGS)
@@ -151,4 +156,4 @@ lock: $(BIN)/uv ## Write the hash-locked requirement sets again
 	@$(BIN)/python requirements/lock.py
 
 clean: ## Remove the environment and caches (never your data)
-	rm -rf $(VENV) $(PEERS) node_modules tests/e2e/node_modules layers/domain/python/betting_ai/api/dashboard/static/vendor build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) node_modules tests/e2e/node_modules tests/chain/node_modules layers/domain/python/betting_ai/api/dashboard/static/vendor build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -94,6 +94,17 @@ def _signing(folder: Path) -> None:
     _compile(folder / "python")
 
 
+def _chain(folder: Path) -> None:
+    """The layer of the one function that asks chains: libraries, and the adapter they are for."""
+    _locked(folder)
+    adapter = Path("betting_ai") / "adapters" / "chain"
+    target = folder / "python" / adapter
+    shutil.rmtree(target, ignore_errors=True)
+    source = LAYERS / "domain" / "python" / adapter
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    _compile(folder / "python")
+
+
 def _compile(python: Path) -> None:
     """Byte code for Lambda's Python: a layer cannot be written to, so each start would compile."""
     executable = lambda_python()
@@ -198,6 +209,7 @@ BUILDERS: Final[dict[str, Callable[[Path], None]]] = {
     "runtime": _locked,
     "inference": _locked,
     "api": _locked,
+    "chain": _chain,
     "domain": _product,
     "signing": _signing,
     "tool": _tool,

@@ -16,12 +16,15 @@ ROOT = HERE.parent
 CLI = ["--extra", "inference", "--extra", "cli"]
 SERVER = [*CLI, "--extra", "api", "--extra", "server"]
 AWS = ["--extra", "aws"]
+CHAIN = ["--extra", "chain"]
 SETS: dict[str, list[str]] = {
     "runtime": ["pyproject.toml"],
     "inference": ["pyproject.toml", "--extra", "inference"],
     "selfhost": ["pyproject.toml", *SERVER, "--group", "build"],
     # Whoever operates an environment of AWS from here needs its client.
     "local": ["pyproject.toml", *SERVER, *AWS, "--extra", "local", "--group", "build"],
+    # Few hold a wallet; its libraries are as large as all the others together.
+    "chain": ["pyproject.toml", *CHAIN],
     "train": ["pyproject.toml", *CLI, *AWS, "--extra", "local", "--extra", "train"],
     # penaltyblog asks for "socks", which it never imports: a source archive whose code would run.
     "peers": [
@@ -31,7 +34,7 @@ SETS: dict[str, list[str]] = {
     "infra": ["pyproject.toml", "--extra", "infra"],
     "dev": [
         "pyproject.toml",
-        *(*SERVER, *AWS, "--extra", "local", "--extra", "train", "--extra", "infra"),
+        *(*SERVER, *AWS, *CHAIN, "--extra", "local", "--extra", "train", "--extra", "infra"),
         *("--group", "build", "--group", "dev", "--group", "signing"),
     ],
 }
@@ -48,6 +51,7 @@ LAYERS: dict[str, list[str]] = {
     "runtime": AWS,
     "inference": [*AWS, "--extra", "inference"],
     "api": [*AWS, "--extra", "inference", "--extra", "api"],
+    "chain": [*AWS, *CHAIN],
 }
 # The layer of the signer stands alone: it holds this and nothing of the others.
 SIGNING = ["--group", "signing"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import json
+import shutil
 import ssl
 import subprocess
 import tomllib
@@ -27,7 +28,9 @@ from functions.emulator import (
 __all__ = ["built"]  # a fixture
 
 MOST_BYTES = 250 * 1024**2  # of a function with its layers, as AWS allows
-BUDGET = {"runtime": 130, "inference": 75, "api": 8, "domain": 8, "signing": 60}  # MB
+BUDGET = {
+    "runtime": 130, "inference": 75, "api": 8, "chain": 65, "domain": 8, "signing": 60,
+}  # MB  # fmt: skip
 NEVER = {
     "xgboost", "sklearn", "scipy", "onnx", "torch", "pandas", "matplotlib", "web3", "eth_account",
     "typer", "rich", "uvicorn", "pytest", "betting_ai.training", "betting_ai.backtest",
@@ -54,7 +57,7 @@ def test_a_function_with_its_layers_fits(built: Path, function: str) -> None:
     assert size(FUNCTIONS / function, *layers_of(function, built)) < MOST_BYTES
 
 
-@pytest.mark.parametrize("name", ["runtime", "inference", "api", "signing"])
+@pytest.mark.parametrize("name", ["runtime", "inference", "api", "chain", "signing"])
 def test_a_layer_holds_what_its_lock_says(built: Path, name: str) -> None:
     lines = (ROOT / "layers" / name / "requirements.txt").read_text().splitlines()
     locked = {line.split()[0] for line in lines if line[:1].isalnum()}
@@ -70,7 +73,7 @@ def test_the_product_is_there_without_what_no_function_runs(built: Path) -> None
     assert (package / "adapters" / "aws").is_dir()
     assert (package / "adapters" / "sql" / "migrations" / "versions").is_dir()
     assert (package / "api" / "dashboard" / "static" / "vendor" / "uPlot.iife.min.js").is_file()
-    for left_out in ("training", "backtest", "cli"):
+    for left_out in ("training", "backtest", "cli", "adapters/chain"):
         assert not (package / left_out).exists()
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert (package.parent / f"betting_ai-{version}.dist-info" / "METADATA").is_file()
@@ -107,6 +110,35 @@ def test_what_a_function_imports_is_its_own(built: Path, function: str) -> None:
             assert any(place.is_relative_to(one) for one in (*path, home)), (name, file)
             assert "site-packages" not in place.parts, (name, file)
     assert ("onnxruntime" in modules) is False  # loaded with the first model
+
+
+def test_the_chain_is_reached_with_what_its_layers_bring(built: Path, tmp_path: Path) -> None:
+    """Lambda lays layers over each other: the adapter comes into the package of another layer."""
+    executable = python()
+    assert executable is not None
+    layers = [built / name / "python" for name in ("runtime", "chain", "domain")]
+    assert size(*(layer.parent for layer in layers)) < MOST_BYTES
+    for part in (layers[2], layers[1]):
+        shutil.copytree(part / "betting_ai", tmp_path / "betting_ai", dirs_exist_ok=True)
+    path = [tmp_path, layers[0], layers[1]]
+    code = (
+        "import json, sys; sys.path[:0] = json.loads(sys.argv[1]);"
+        "import betting_ai.adapters.chain.nodes, betting_ai.usecases.follow_transfers;"
+        "print(json.dumps({n: getattr(m, '__file__', None) for n, m in sys.modules.items()}))"
+    )
+    told = subprocess.run(
+        [executable, "-I", "-c", code, json.dumps(list(map(str, path)))],
+        capture_output=True, text=True, check=True, env={"PATH": "/usr/bin"},
+    )  # fmt: skip
+    modules: dict[str, str | None] = json.loads(told.stdout.splitlines()[-1])
+    assert "web3" in modules
+    assert not {n for n in modules if n.split(".")[0] in {"sqlalchemy", "xgboost", "onnxruntime"}}
+    home = Path(executable).parents[1]
+    for name, file in modules.items():
+        if file is not None:
+            place = Path(file)
+            assert any(place.is_relative_to(one) for one in (*path, home)), (name, file)
+            assert "site-packages" not in place.parts, (name, file)
 
 
 def cold(built: Path, function: str, name: str, **environment: str) -> tuple[Any, list[Any]]:

@@ -25,6 +25,14 @@ NEVER_MET = {
     "object_damaged": "payloads are kept and read again by commands",
     "notify_failed": "alerts are sent by commands",
     "record_broken": "`history verify` alone",
+    "chain_failed": "the API never asks a chain",
+    "chain_offline": "the API never asks a chain",
+    "chain_disagreement": "the API never asks a chain",
+    "insufficient_funds": "the API never asks a chain",
+    "transfer_reverts": "the API never asks a chain",
+    "fee_too_high": "fees are told by a chain",
+    "wrong_transaction": "signed bytes never reach the API",
+    "transfer_conflict": "transfers are followed elsewhere",
     "venue_off": "the route tells it as venue_not_available",
 }
 

@@ -247,6 +247,54 @@ class WalletOffError(DomainError):
     code = "wallet_off"
 
 
+class ChainError(DomainError):
+    """A blockchain did not answer, or what it answered cannot be relied on."""
+
+    code = "chain_failed"
+
+
+class ChainOfflineError(ChainError):
+    """Too few endpoints of a chain answer."""
+
+    code = "chain_offline"
+
+
+class ChainDisagreementError(ChainError):
+    """Endpoints of a chain tell different things about the same block, or of different chains."""
+
+    code = "chain_disagreement"
+
+
+class InsufficientFundsError(ChainError):
+    """An address does not hold what a transfer and its fee need."""
+
+    code = "insufficient_funds"
+
+
+class TransferRevertsError(ChainError):
+    """A token's contract refuses a transfer."""
+
+    code = "transfer_reverts"
+
+
+class FeeTooHighError(DomainError):
+    """A fee is above its ceiling."""
+
+    code = "fee_too_high"
+
+
+class WrongTransactionError(DomainError):
+    """Signed bytes are not the transaction that was meant, and are not sent."""
+
+    code = "wrong_transaction"
+
+
+class TransferConflictError(DomainError):
+    """A transfer changed since it was read; it is read again the next time."""
+
+    code = "transfer_conflict"
+
+
 class VenueNotAvailableError(VenueError):
     """A venue cannot be bet at from here."""
 
