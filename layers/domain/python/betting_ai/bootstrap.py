@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterator
@@ -87,6 +88,7 @@ if TYPE_CHECKING:
     from betting_ai.ports.chain import ChainNodes
     from betting_ai.ports.transfers import TransferDesk
     from betting_ai.usecases.carry_transfers import CarryTransfers, Wallet
+    from betting_ai.usecases.request_transfer import ReadTransfer, RequestTransfer
 
 Setting = TypeVar("Setting")
 
@@ -605,7 +607,10 @@ class App:
         Raises:
             WalletOffError: none is configured.
         """
-        from betting_ai.domain.chains import default_assets  # noqa: PLC0415 - few have a wallet
+        from betting_ai.domain.chains import (  # noqa: PLC0415 - few have a wallet
+            default_assets,
+            find_asset,
+        )
         from betting_ai.domain.fees import FeeCeilings  # noqa: PLC0415
         from betting_ai.settings import token_of  # noqa: PLC0415
         from betting_ai.usecases.carry_transfers import MOST_GAS, Wallet  # noqa: PLC0415
@@ -615,7 +620,9 @@ class App:
             raise WalletOffError("there is no wallet; BETTING_AI_WALLET_ADDRESS names one")
         chain = self.wallet_chain
         tokens = (token_of(text) for text in told.wallet_tokens)
-        assets = default_assets(chain.id) + tuple(t for t in tokens if t.chain_id == chain.id)
+        known = tuple(find_asset(chain.id, symbol) for symbol in told.wallet_assets)
+        assets = known or default_assets(chain.id)
+        assets += tuple(t for t in tokens if t.chain_id == chain.id)
         price = told.wallet_max_fee_gwei * 10**9
         return Wallet(
             told.wallet_address,
@@ -674,8 +681,75 @@ class App:
 
         if self.settings.wallet_address is None:
             raise WalletOffError("there is no wallet; BETTING_AI_WALLET_ADDRESS names one")
-        rows = self._managed_rows() if self.settings.transfers_table else self._own_rows()
+        rows = self.wallet_rows("betting_broadcaster")
         return WalletDesk(rows, self.settings.wallet_address, self.wallet_chain.id, self.clock)
+
+    @cached_property
+    def wallet_reading(self) -> TransferDesk:
+        """As `transfer_desk`, for who asks for transfers and reads what became of them.
+
+        Raises:
+            WalletOffError: there is no wallet.
+            InvalidInputError: a table is not named.
+        """
+        from betting_ai.adapters.wallet.desk import WalletDesk  # noqa: PLC0415 - few have a wallet
+
+        rows = self._requester_rows
+        return WalletDesk(rows, self.wallet.address, self.wallet_chain.id, self.clock)
+
+    @cached_property
+    def _requester_rows(self) -> Any:  # noqa: ANN401 - of either store
+        return self.wallet_rows("betting_requester")
+
+    @property
+    def read_transfer(self) -> ReadTransfer:
+        """Tells what became of a transfer.
+
+        Raises:
+            WalletOffError: there is no wallet.
+        """
+        from betting_ai.usecases.request_transfer import ReadTransfer  # noqa: PLC0415
+
+        return ReadTransfer(self.wallet_reading, self.wallet, self.clock)
+
+    @property
+    def request_transfer(self) -> RequestTransfer:
+        """Asks for transfers.
+
+        Raises:
+            WalletOffError: there is no wallet, or nobody may ask.
+            SecretError: what requests are stamped with cannot be used.
+        """
+        from betting_ai.adapters.wallet import wishes  # noqa: PLC0415 - few have a wallet
+        from betting_ai.usecases.request_transfer import RequestTransfer  # noqa: PLC0415
+
+        wallet, told = self.wallet, self.settings
+        if told.requesters_secret is not None:
+            from betting_ai.adapters.aws.secrets import ManagedSecrets  # noqa: PLC0415 - AWS alone
+
+            text = json.dumps(ManagedSecrets(told.requesters_secret).document())
+        elif told.requesters_file is not None:
+            text = wishes.private_file(told.requesters_file)
+        else:
+            raise WalletOffError(
+                "transfers are not switched on here; BETTING_AI_REQUESTERS_FILE does so"
+            )
+        secret = wishes.secret_in(text, told.requester)
+        stamped = wishes.StampedWishes(self._requester_rows, told.requester, secret)
+        return RequestTransfer(stamped, wallet, self.clock)
+
+    def wallet_rows(self, role: str) -> Any:  # noqa: ANN401 - of either store
+        """The signer's tables, as one of the roles of its schema may use them.
+
+        On AWS the role is whoever asks: its own credentials say what it may.
+
+        Raises:
+            WalletOffError: there is no wallet.
+            InvalidInputError: a table is not named.
+        """
+        if self.settings.wallet_address is None:
+            raise WalletOffError("there is no wallet; BETTING_AI_WALLET_ADDRESS names one")
+        return self._managed_rows() if self.settings.transfers_table else self._own_rows(role)
 
     def _managed_rows(self) -> Any:  # noqa: ANN401 - of either store
         from betting_ai.adapters.aws.clients import client  # noqa: PLC0415 - AWS alone
@@ -688,19 +762,30 @@ class App:
             approvals=told.approvals_table or "",
             quotes=told.quotes_table or "",
             signed=_needed(told.signed_table, "signed_table"),
-            signer="",  # which nobody but the signer may read
+            signer=told.signer_table or "",  # which few may read
         )
         transfers = _needed(told.transfers_table, "transfers_table")
         return DynamoRows(client("dynamodb"), tables, transfers)
 
-    def _own_rows(self) -> Any:  # noqa: ANN401 - of either store
+    def _own_rows(self, role: str) -> Any:  # noqa: ANN401 - of either store
         from betting_ai.adapters.wallet.postgres import PostgresRows, connecting  # noqa: PLC0415
 
         # The pool is opened first: an embedded server runs as long as it is.
         url = self._engine.url.render_as_string(hide_password=False)
-        rows = PostgresRows(connecting(self._wallet_url(url), "betting_broadcaster"))
+        rows = PostgresRows(connecting(self._wallet_url(url), role))
         self._stack.callback(rows.close)
         return rows
+
+    def make_wallet_schema(self) -> None:
+        """Make the signer's schema and roles where they are not there yet.
+
+        Raises:
+            StorageUnavailableError: whoever the database's address names may not.
+        """
+        from betting_ai.adapters.wallet.postgres import make_schema  # noqa: PLC0415
+
+        url = self._engine.url.render_as_string(hide_password=False)
+        make_schema(self._wallet_url(url))
 
     def _wallet_url(self, url: str) -> str:
         return self._url or url

@@ -231,18 +231,25 @@ class Settings(BaseSettings):
         smtp_to: the recipients' addresses.
         wallet_address: the wallet's, checksummed; without one nothing here asks a chain.
         wallet_network: ``mainnet`` or ``testnet``: which of BNB Smart Chain's two chains it is on.
+        wallet_assets: symbols of the well-known assets that it may hold; all that are not withdrawn
+            without.
         wallet_tokens: tokens beside the well-known ones, each ``chain:SYMBOL:contract:decimals``.
         wallet_watched: further addresses whose balances are kept.
         wallet_max_fee_gwei: above this price of gas no transfer is quoted; the signer's policy
             has its own ceilings.
         rpc_urls: endpoints of the wallet's chain; each may hold a key.
         rpc_secret: names the managed secret that holds them, as a list, in the place of these.
+        requester: in whose name transfers are asked for; the signer's policy names it.
+        requesters_file: ``{"api": ["secret"]}``, the signer's own; without it nothing can be sent.
+        requesters_secret: names the managed secret that holds it, in the place of the file.
         intents_table: DynamoDB table of what is asked for; the signer's schema in the database
             without, and so for all of these tables.
         approvals_table: of second people's words.
         quotes_table: of what the chain says to an intent.
         signed_table: of what was signed.
         transfers_table: of what became of each, and of balances.
+        signer_table: of policy, switch and audit; only for who approves policies.
+        audit_bucket: of the audit's copies; only for who verifies it.
         root_secret: what signing secrets and cookies are derived from; made under ``home`` where
             it is not set.
         api_authorities: host names, with a port where it is not the usual one, that the API is
@@ -309,16 +316,22 @@ class Settings(BaseSettings):
     smtp_to: Annotated[tuple[Address, ...], NoDecode, BeforeValidator(_codes)] = ()
     wallet_address: Wallet = None
     wallet_network: Literal["mainnet", "testnet"] = "testnet"
+    wallet_assets: Codes = ()
     wallet_tokens: Annotated[Codes, AfterValidator(_tokens)] = ()
     wallet_watched: Annotated[Codes, AfterValidator(_wallet_addresses)] = ()
     wallet_max_fee_gwei: int = Field(default=10, ge=1, le=10_000)
     rpc_urls: Urls = ()
     rpc_secret: Name = None
+    requester: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$")] = "api"
+    requesters_file: Path | None = None
+    requesters_secret: Name = None
     intents_table: Name = None
     approvals_table: Name = None
     quotes_table: Name = None
     signed_table: Name = None
     transfers_table: Name = None
+    signer_table: Name = None
+    audit_bucket: Name = None
     root_secret: Key = None
     api_authorities: Annotated[Codes, AfterValidator(_authorities)] = ()
     api_origins: Codes = ()

@@ -112,7 +112,8 @@ GRANT UPDATE (used) ON signer.approvals TO betting_signer;
 GRANT UPDATE (answered) ON signer.quotes TO betting_signer;
 
 GRANT SELECT, INSERT ON signer.intents TO betting_requester;
-GRANT SELECT ON signer.signed, signer.transfers, signer.balances TO betting_requester;
+GRANT SELECT ON signer.approvals, signer.signed, signer.transfers, signer.balances
+  TO betting_requester;
 
 GRANT SELECT ON signer.intents, signer.transfers TO betting_approver;
 GRANT SELECT, INSERT (request_hash, body) ON signer.approvals TO betting_approver;

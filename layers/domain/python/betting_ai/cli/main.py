@@ -12,7 +12,7 @@ from typing import Annotated, Final
 import typer
 from typer.exceptions import TyperException
 
-from betting_ai.cli import alerts, db, history, keys, models, review, session, venue
+from betting_ai.cli import alerts, db, history, keys, models, review, session, venue, wallet
 from betting_ai.cli.backtest import backtest
 from betting_ai.cli.context import REMOTE, Voice, environment, refuse_remote
 from betting_ai.cli.doctor import doctor
@@ -56,6 +56,7 @@ for command in (
 app.add_typer(history.app, name="history", no_args_is_help=False)
 app.add_typer(session.app, name="session", no_args_is_help=False)
 app.add_typer(venue.app, name="venue", no_args_is_help=False)
+app.add_typer(wallet.app, name="wallet", no_args_is_help=False)
 app.add_typer(alerts.app, name="alerts", no_args_is_help=False)
 app.add_typer(review.app, name="review", no_args_is_help=False)
 app.add_typer(keys.app, name="keys", no_args_is_help=False)

@@ -114,3 +114,26 @@ class TransferDesk(TransferStates, Protocol):
     def balances(self, address: str) -> Balances | None:
         """What an address held at the newest block that was kept."""
         ...
+
+
+class TransferWishes(Protocol):
+    """Where a transfer is asked for, in the name of one requester."""
+
+    def payee(self, text: str) -> str:
+        """An address with its checksum; one without capitals or without small letters has none.
+
+        Raises:
+            InvalidInputError: it is none, its checksum is wrong, or nobody has it.
+        """
+        ...
+
+    def put(self, wanted: WantedTransfer) -> WantedTransfer:
+        """Ask, once for each id; the signer decides.
+
+        Returns:
+            What was asked for first under its id.
+
+        Raises:
+            StorageUnavailableError: nothing is known to be kept; ask again with the same id.
+        """
+        ...

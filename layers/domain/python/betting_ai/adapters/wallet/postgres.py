@@ -9,8 +9,9 @@ from typing import Any
 from pg8000 import native
 
 from betting_ai.adapters.sql.engine import driver_arguments
+from betting_ai.errors import StorageUnavailableError
 from betting_signer.contract import Signed
-from betting_signer.postgres import PostgresStore
+from betting_signer.postgres import PostgresStore, create_schema
 from betting_signer.store import ConflictError
 
 
@@ -41,6 +42,24 @@ def connecting(url: str, role: str = "") -> Callable[[], Any]:
         return made
 
     return connect
+
+
+def make_schema(url: str) -> None:
+    """Make the signer's schema, tables and roles where they are not there yet.
+
+    Raises:
+        StorageUnavailableError: they cannot be made.
+    """
+    try:
+        made = connecting(url)()
+        try:
+            create_schema(made)
+        finally:
+            made.close()
+    except (native.DatabaseError, native.InterfaceError, OSError):
+        raise StorageUnavailableError(
+            "the wallet's tables cannot be made; the database's owner makes them once"
+        ) from None
 
 
 @dataclass

@@ -1,0 +1,250 @@
+"""`wallet` as it is typed, on a real chain and a real database, with the signer beside it."""
+
+from __future__ import annotations
+
+import io
+import json
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from betting_ai.cli.main import main
+from betting_signer.copies import FolderCopies
+from betting_signer.custody import KeystoreCustody
+from chain.evm import COIN, Chain, evm
+from security.signer.world import ADDRESS, KEY, SECRET, connection, secret
+from security.wallet.flow import Flow, on_postgres, payee, policy
+
+Type = Callable[..., tuple[int, str, str]]
+PASSWORD = "correct horse battery"  # noqa: S105 - of tests
+
+
+@pytest.fixture
+def chain() -> Iterator[Chain]:
+    """A test network."""
+    with evm(97) as one:
+        yield one
+
+
+@pytest.fixture
+def flow(empty_url: str, chain: Chain, tmp_path: Path) -> Iterator[Flow]:
+    """A wallet on a server of one's own."""
+    made = on_postgres(empty_url, chain, tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path, empty_url: str) -> Type:
+    """Types a command, in this process, where no wallet is configured."""
+    monkeypatch.setenv("BETTING_AI_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DATABASE_URL", empty_url)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def run(*words: str, typed: str = "") -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["betting-ai", "wallet", *words])
+        monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+        code = main()
+        out, err = capsys.readouterr()
+        assert KEY.removeprefix("0x") not in out + err
+        assert SECRET not in out + err
+        assert all(len(line) <= 80 for line in out.splitlines() if line[:1] not in "{[")
+        return code, out, err
+
+    return run
+
+
+@pytest.fixture
+def typed(
+    bare: Type, flow: Flow, chain: Chain, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Type:
+    """The same with a wallet."""
+    requesters = tmp_path / "requesters"
+    requesters.write_text(json.dumps({"api": [SECRET]}))
+    requesters.chmod(0o600)
+    monkeypatch.setenv("BETTING_AI_WALLET_ADDRESS", ADDRESS)
+    monkeypatch.setenv("BETTING_AI_WALLET_ASSETS", "BNB")
+    monkeypatch.setenv("BETTING_AI_RPC_URLS", chain.url)
+    monkeypatch.setenv("BETTING_AI_REQUESTERS_FILE", str(requesters))
+    return bare
+
+
+def told(run: Type, *words: str, **options: Any) -> Any:
+    code, out, err = run(*words, "--json", **options)
+    assert code == 0, err
+    return json.loads(out)
+
+
+def private(path: Path, text: str) -> Path:
+    path.write_text(text)
+    path.chmod(0o600)
+    return path
+
+
+def test_a_key_is_imported_once_and_only_its_address_shown(bare: Type, tmp_path: Path) -> None:
+    key, password = private(tmp_path / "key", KEY), private(tmp_path / "word", PASSWORD)
+    target = tmp_path / "made" / "key.json"
+    words = ("init", "--keystore", str(target), "--password-file", str(password))
+    assert told(bare, *words, "--key-file", str(key)) == {"address": ADDRESS}
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert KeystoreCustody(target, lambda: PASSWORD)._key().hex() == KEY.removeprefix("0x")
+    before = target.read_bytes()
+    code, out, err = bare(*words)
+    assert (code, out) == (2, "")
+    assert "is there already; nothing was changed" in err
+    assert target.read_bytes() == before
+
+
+def test_no_key_is_made_of_what_is_none(bare: Type, tmp_path: Path) -> None:
+    password = private(tmp_path / "word", PASSWORD)
+    target = tmp_path / "key.json"
+    words = ("init", "--keystore", str(target), "--password-file", str(password))
+    open_to_all = private(tmp_path / "open", KEY)
+    open_to_all.chmod(0o644)
+    for file in (open_to_all, private(tmp_path / "short", KEY[:-1])):
+        code, out, err = bare(*words, "--key-file", str(file))
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert KEY[2:20] not in err
+    assert not target.exists()
+
+
+def test_a_managed_secret_is_put_once(
+    bare: Type, aws: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in (
+        ("AWS_ENDPOINT_URL", aws.url), ("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b"),
+        ("AWS_REGION", "eu-west-1"), ("AWS_DEFAULT_REGION", "eu-west-1"),
+    ):  # fmt: skip
+        monkeypatch.setenv(name, value)
+    used = secret(aws, "taken")
+    code, _, err = bare("init", "--secret", used)
+    assert code == 2
+    assert "has a value already" in err
+
+
+def test_a_transfer_from_the_wish_to_its_confirmation(
+    typed: Type, flow: Flow, chain: Chain
+) -> None:
+    before = told(typed, "balance")
+    assert before[0]["balance"] == "100"
+    name, to = str(uuid4()), payee(1)
+    words = ("send", "0.010000000000000001", "BNB", to, "--request-id", name)
+    code, out, err = typed(*words, typed="nothing\n")
+    assert (code, out.strip()) == (2, "")
+    assert "nothing was done" in err
+    assert typed("status", name)[0] == 1
+    code, out, err = typed(*words, typed=to[-6:] + "\n")
+    assert (code, "requested" in out) == (0, True), err
+    assert "fee at most" in err
+    assert told(typed, *words)["id"] == name  # asked before: not asked again
+    code, _, err = typed("send", "0.02", *words[2:], "--yes")
+    assert (code, "used for another" in err) == (1, True)
+    flow.go()
+    chain.mine(20)
+    flow.carry()()
+    found = told(typed, "status", name)
+    assert (found["status"], found["state"], found["nonce"]) == ("confirmed", "final", 0)
+    assert found["amount"] == "0.010000000000000001"
+    after = told(typed, "balance")[0]["balance"]
+    spent = 100 * COIN - units(after)
+    assert spent == 10**16 + 1 + units(found["fee"])
+
+
+def test_a_second_person_approves_exactly_one(typed: Type, flow: Flow) -> None:
+    to = payee(2)
+    asked = told(typed, "send", "0.9", "BNB", to, "--for-approval", "--yes")
+    assert asked["status"] == "waiting"
+    code, _, err = typed("approve", asked["id"], "--as", "api", "--yes")
+    assert (code, "cannot approve" in err) == (2, True)
+    code, out, err = typed("approve", asked["id"], "--as", "owner", typed=to[-6:] + "\n")
+    assert code == 0, err
+    assert "0.9 BNB" in out
+    assert told(typed, "status", asked["id"])["status"] == "approved"
+    assert told(typed, "approve", asked["id"], "--as", "owner", "--yes")["new"] is False
+    flow.go()
+    assert told(typed, "status", asked["id"])["status"] == "sent"
+
+
+def test_the_policy_is_approved_by_its_hash_and_switched(
+    typed: Type, flow: Flow, tmp_path: Path
+) -> None:
+    file = tmp_path / "policy.json"
+    file.write_text(policy(97, payees=3).dumps())
+    found = told(typed, "policy", "hash", str(file))["policy_hash"]
+    code, _, err = typed("policy", "approve", str(file), "--hash", "0" * 64)
+    assert (code, found in err) == (2, True)
+    told(typed, "policy", "approve", str(file), "--hash", found)
+    shown = told(typed, "policy", "show")
+    assert (shown["policy_hash"], shown["approved"], shown["enabled"]) == (found, True, False)
+    told(typed, "enable", "--days", "2")
+    assert told(typed, "policy", "show")["enabled"] is True
+    told(typed, "disable")
+    assert typed("disable")[0] == 3
+    flow.desk.set_policy(policy(97, payees=9).dumps())
+    code, _, err = typed("enable")
+    assert (code, "was not approved" in err) == (2, True)
+
+
+def test_one_changed_byte_of_the_audit_is_found(
+    typed: Type, flow: Flow, empty_url: str, tmp_path: Path
+) -> None:
+    for number in range(3):
+        flow.wish(number, COIN // 1000)
+        flow.go()
+    copies = ("--copies", str(tmp_path / "copies"))
+    whole = told(typed, "audit", "verify", *copies)
+    assert whole["entries"] == 3
+    admin = connection(empty_url)
+    admin.run("ALTER TABLE signer.audit DISABLE TRIGGER audit_stays")
+    admin.run(
+        "UPDATE signer.audit SET line = replace(line, chr(34) || 'seq' || chr(34) || ':2',"
+        " chr(34) || 'seq' || chr(34) || ':3') WHERE seq = 2"
+    )
+    admin.close()
+    code, out, err = typed("audit", "verify", *copies)
+    assert (code, out) == (1, "")
+    assert "entry 2 of the audit" in err
+
+
+def test_a_lost_copy_is_found(typed: Type, flow: Flow, tmp_path: Path) -> None:
+    flow.wish()
+    flow.go()
+    (copy,) = (tmp_path / "copies" / "audit" / ADDRESS).iterdir()
+    copy.unlink()
+    code, _, err = typed("audit", "verify", "--copies", str(tmp_path / "copies"))
+    assert (code, "copy 1 of the audit" in err) == (1, True)
+    assert isinstance(flow.copies, FolderCopies)
+
+
+def test_bad_input_is_one_line(typed: Type) -> None:
+    good = payee(1)
+    wrong = ADDRESS[:2] + ADDRESS[2:].swapcase()
+    for words, why in (
+        (("send", "1e3", "BNB", good), "decimal such as"),
+        (("send", "0", "BNB", good), "more than nothing"),
+        (("send", "1", "CAKE", good), "no asset"),
+        (("send", "1", "BNB", wrong), "checksum"),
+        (("send", "1", "BNB", "0x" + 40 * "0"), "nobody has"),
+        (("send", "1", "BNB", ADDRESS), "own address"),
+        (("status", "one"), "no UUID"),
+    ):
+        code, out, err = typed(*words)
+        assert (code, out, err.count("\n")) == (2, "", 1), err
+        assert why in err
+
+
+def test_without_a_wallet_it_says_so(bare: Type) -> None:
+    for words in (("balance",), ("send", "1", "BNB", payee(1)), ("status", str(uuid4()))):
+        code, _, err = bare(*words)
+        assert code == 1
+        assert "there is no wallet" in err
+
+
+def units(text: str) -> int:
+    whole, _, part = text.partition(".")
+    return int(whole + part.ljust(18, "0"))
