@@ -600,6 +600,10 @@ class SendRequest(BaseModel):
     token: Token
     to: Address
     amount: Amount
+    waits: Annotated[
+        bool,
+        Field(description="It needs another person's approval, and waits 24 hours for it."),
+    ] = False
 
 
 class TransactionTold(Answer):

@@ -6,20 +6,22 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from betting_ai.api import schemas
 from betting_ai.api.bodies import parsed, signed
 from betting_ai.api.dependencies import AppOf, KeyFirst, ReadKey, TransferCall
 from betting_ai.api.documented import answer, failures
+from betting_ai.api.idempotency import once
+from betting_ai.api.problems import of_error
+from betting_ai.domain.chains import same_address
 from betting_ai.domain.slate import rfc3339
-from betting_ai.errors import NotFoundError, WalletOffError
+from betting_ai.errors import NotFoundError
 from betting_ai.ports.listings import Transfer
+from betting_ai.usecases.request_transfer import RequestTransferCommand
 
 router: Final = APIRouter(prefix="/api/v1/crypto", tags=["crypto"], route_class=KeyFirst)
-
-_OFF: Final = "no wallet is set up"
 
 
 @router.post(
@@ -29,9 +31,29 @@ _OFF: Final = "no wallet is set up"
     response_model=schemas.BalanceTold,
     responses=failures(400, 404, 409, 413, 415),
 )
-def balance(_: ReadKey, body: schemas.BalanceRequest) -> Response:
-    """As last seen on the chain."""
-    raise WalletOffError(_OFF)
+def balance(_: ReadKey, app: AppOf, body: schemas.BalanceRequest) -> Response:
+    """As last seen on the chain, of the wallet and of addresses that are watched."""
+    wallet = app.wallet
+    wanted = body.address or wallet.address
+    known = (one for one in (wallet.address, *wallet.watched) if same_address(one, wanted))
+    address = next(known, None)
+    if address is None:
+        raise NotFoundError("this address is not watched")
+    asset = next((one for one in wallet.assets if one.symbol == body.token), None)
+    if asset is None:
+        listed = ", ".join(one.symbol for one in wallet.assets)
+        raise NotFoundError(f"the wallet has no {body.token}; it has {listed}")
+    found = app.wallet_reading.balances(address)
+    if found is None or asset.symbol not in found.units:
+        raise NotFoundError("its balance has not been read from the chain yet")
+    told = {
+        "chain_id": asset.chain_id,
+        "address": address,
+        "token": asset.symbol,
+        "balance": asset.text(found.units[asset.symbol]),
+        "as_of": rfc3339(found.block.at),
+    }
+    return answer(told)
 
 
 @router.post(
@@ -43,10 +65,22 @@ def balance(_: ReadKey, body: schemas.BalanceRequest) -> Response:
     responses=failures(400, 409, 413, 415),
     openapi_extra=signed(schemas.SendRequest),
 )
-def send(call: TransferCall) -> Response:
+def send(request: Request, app: AppOf, call: TransferCall) -> Response:
     """Signed, and done once for each `Idempotency-Key`; the signer decides."""
-    parsed(schemas.SendRequest, call.body)
-    raise WalletOffError(_OFF)
+    body = parsed(schemas.SendRequest, call.body)
+
+    def ask(name: UUID) -> Response:
+        command = RequestTransferCommand(name, body.token, body.to, body.amount, body.waits)
+        kept = app.request_transfer(command)
+        return answer(_line(app.read_transfer(kept.id).transfer), 202)
+
+    return once(
+        call,
+        ask,
+        units=app.units,
+        clock=app.clock,
+        explain=lambda error: of_error(error, request.url.path),
+    )
 
 
 @router.get(
@@ -57,7 +91,12 @@ def send(call: TransferCall) -> Response:
     responses=failures(404),
 )
 def transaction(_: ReadKey, app: AppOf, transaction_id: UUID) -> Response:
-    """As its receipts tell."""
+    """As it is followed on the chain; once that is long ago, as its receipts tell."""
+    if app.settings.wallet_address is not None:
+        try:
+            return answer(_line(app.read_transfer(str(transaction_id)).transfer))
+        except NotFoundError:
+            pass  # of another wallet, or of before
     with app.units() as unit:
         found = unit.listings.transfer(transaction_id)
     if found is None:
