@@ -40,6 +40,7 @@ PAGES = {
     "record-by-league": "record?by=league&status=won",
     "models": "models",
     "sessions": "sessions",
+    "wallet": "wallet",
     "data": "data",
     "docs": "docs",
 }
@@ -221,7 +222,7 @@ def test_everything_works_under_a_stage(
         (cookie,) = page.context.cookies()
         assert cookie["path"] == ("/prod" if told else "/")
         links = {"Today": "", "Events": "events", "Record": "record", "Models": "models",
-                 "Sessions": "sessions", "Data": "data"}  # fmt: skip
+                 "Sessions": "sessions", "Wallet": "wallet", "Data": "data"}  # fmt: skip
         for name, path in links.items():
             page.get_by_role("navigation", name="Main").get_by_role("link", name=name).click()
             page.wait_for_url(f"{api.url}/prod/{path}")
@@ -453,6 +454,7 @@ def test_before_the_first_slate_the_page_says_how_to_make_one(
             "": "betting-ai top3-bets",
             "record": "No pick was recommended yet",
             "sessions": "No session was started yet",
+            "wallet": "There is no wallet",
             "models": "Gives picks",
             "data": "`train` makes a newer one",
             "events": "Premier League",

@@ -84,6 +84,10 @@ class TransferDesk(TransferStates, Protocol):
         """A transfer in whatever state, with every attempt; None where it is not followed."""
         ...
 
+    def listed(self) -> Sequence[str]:
+        """Ids of all that was not handed over yet, followed or not; changes nothing."""
+        ...
+
     def unreported(self) -> Sequence[FollowedTransfer]:
         """Closed transfers that were not handed over yet."""
         ...

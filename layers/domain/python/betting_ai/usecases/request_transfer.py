@@ -148,6 +148,20 @@ class ReadTransfer:
             raise NotFoundError("there is no such transaction")
         return self._told(wanted, self._desk.find(transfer_id))
 
+    def open(self) -> list[TransferTold]:
+        """All that is not over, the newest first; what cannot be told is left out.
+
+        Raises:
+            StorageUnavailableError: they cannot be read now.
+        """
+        found = []
+        for transfer_id in self._desk.listed():
+            try:
+                found.append(self(transfer_id))
+            except (NotFoundError, ValueError):  # another wallet's, or named by somebody else
+                continue
+        return sorted(found, key=lambda told: told.transfer.created_at, reverse=True)
+
     def _told(self, wanted: WantedTransfer, found: FollowedTransfer | None) -> TransferTold:
         chain = find_chain(wanted.chain_id)
         asset = _asset(wanted, self._wallet.assets)

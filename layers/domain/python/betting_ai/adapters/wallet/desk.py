@@ -214,6 +214,11 @@ class WalletDesk:
             raise TransferConflictError("the transfer changed since it was read") from None
         return kept
 
+    def listed(self) -> Sequence[str]:
+        """Ids of all that was not handed over yet, followed or not."""
+        with _asked():
+            return [*self.rows.listed()[0], *self.rows.new_intents()]
+
     def unreported(self) -> Sequence[FollowedTransfer]:
         """Closed transfers that were not handed over yet."""
         with _asked():

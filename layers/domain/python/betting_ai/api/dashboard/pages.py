@@ -63,6 +63,7 @@ NAVIGATION: Final = (
     ("record", "Record"),
     ("models", "Models"),
     ("sessions", "Sessions"),
+    ("wallet", "Wallet"),
     ("data", "Data"),
 )
 
@@ -346,6 +347,19 @@ def sessions(request: Request, reading: ReadingOf) -> Response:
     """Bankrolls, their newest bets, and the limits they are bet under."""
     its = views.sessions_view(reading.sessions()["items"], reading.newest_bets(_NEWEST))
     return _answer(request, "sessions.html", sessions=its)
+
+
+@router.get("/wallet", dependencies=[_Reader])
+def wallet(request: Request, app: AppOf) -> Response:
+    """What the wallet holds, and its transfers; nothing can be sent from here."""
+    if app.settings.wallet_address is None:
+        return _answer(request, "wallet.html", wallet=None)
+    held, reading = app.wallet, app.wallet_reading
+    balances = {one: reading.balances(one) for one in (held.address, *held.watched)}
+    with app.units() as unit:
+        over = unit.receipts.latest(_NEWEST)
+    view = views.wallet_view(held, app.wallet_chain, balances, app.read_transfer.open(), over)
+    return _answer(request, "wallet.html", wallet=view)
 
 
 @router.get("/data", dependencies=[_Reader])

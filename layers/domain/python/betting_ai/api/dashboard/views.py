@@ -8,8 +8,13 @@ from typing import Any, Final
 
 from betting_ai.api.dashboard import words
 from betting_ai.api.dashboard.figures import Scale
-from betting_ai.domain.slate import Stamp
+from betting_ai.domain.chains import Chain, find_asset, find_chain
+from betting_ai.domain.slate import Stamp, rfc3339
 from betting_ai.models.frequency import Frequency
+from betting_ai.ports.chain import Balances
+from betting_ai.ports.repositories import TransferReceipt
+from betting_ai.usecases.carry_transfers import Wallet
+from betting_ai.usecases.request_transfer import TransferTold
 from betting_ai.usecases.track_record import FEW
 from betting_ai.usecases.words import REASONS, criteria_asked, no_bet_because, why_not
 
@@ -671,6 +676,66 @@ _TABLES: Final = (
     "events", "odds", "results", "predictions", "slates", "recommendations", "bets", "teams",
     "leagues", "books", "model_performance",
 )  # fmt: skip
+
+
+def wallet_view(
+    wallet: Wallet,
+    chain: Chain,
+    balances: Mapping[str, Balances | None],
+    under_way: Sequence[TransferTold],
+    over: Sequence[TransferReceipt],
+) -> View:
+    """The page on the wallet: amounts are exact, as text."""
+    return {
+        "address": wallet.address,
+        "chain": chain.name,
+        "testnet": chain.testnet,
+        "holdings": [
+            {
+                "address": address,
+                "own": address == wallet.address,
+                "as_of": rfc3339(held.block.at) if held else None,
+                "amounts": [
+                    (one.symbol, one.text(held.units[one.symbol]))
+                    for one in wallet.assets
+                    if held and one.symbol in held.units
+                ],
+            }
+            for address, held in balances.items()
+        ],
+        "open": [
+            {
+                "id": str(told.transfer.id),
+                "amount": f"{told.transfer.amount:f} {told.transfer.token}",
+                "to": told.transfer.to_address,
+                "asked_at": rfc3339(told.transfer.created_at),
+                "status": told.transfer.status,
+                "confirmations": f"{told.transfer.confirmations} of {told.needs_confirmations}",
+                "reason": _reason(told.transfer.reason),
+            }
+            for told in under_way
+        ],
+        "over": [_receipt(one, wallet) for one in over],
+    }
+
+
+def _receipt(receipt: TransferReceipt, wallet: Wallet) -> View:
+    asset = next((one for one in wallet.assets if one.contract == receipt.contract), None)
+    amount = f"{asset.text(receipt.units)} {asset.symbol}" if asset else "of an unlisted token"
+    coin = find_asset(receipt.chain_id, find_chain(receipt.chain_id).native)
+    return {
+        "id": receipt.intent_id,
+        "amount": amount,
+        "to": receipt.recipient,
+        "asked_at": rfc3339(receipt.asked_at),
+        "state": receipt.state,
+        "fee": None if receipt.fee is None else f"{coin.text(receipt.fee)} {coin.symbol}",
+        "reason": _reason(receipt.reason),
+    }
+
+
+def _reason(code: str | None) -> str:
+    return "" if code is None else code.replace("_", " ")
 
 
 def data_view(body: Mapping[str, Any]) -> View:
