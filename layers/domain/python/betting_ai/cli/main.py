@@ -12,7 +12,7 @@ from typing import Annotated, Final
 import typer
 from typer.exceptions import TyperException
 
-from betting_ai.cli import alerts, db, history, keys, models, review, session, venue
+from betting_ai.cli import alerts, db, history, keys, models, review, session, venue, wallet
 from betting_ai.cli.backtest import backtest
 from betting_ai.cli.context import REMOTE, Voice, environment, refuse_remote
 from betting_ai.cli.doctor import doctor
@@ -60,6 +60,7 @@ app.add_typer(alerts.app, name="alerts", no_args_is_help=False)
 app.add_typer(review.app, name="review", no_args_is_help=False)
 app.add_typer(keys.app, name="keys", no_args_is_help=False)
 app.add_typer(db.app, name="db", no_args_is_help=False)
+app.add_typer(wallet.app, name="wallet", no_args_is_help=False)
 app.add_typer(models.app, name="models", no_args_is_help=False)
 
 
