@@ -56,11 +56,11 @@ for command in (
 app.add_typer(history.app, name="history", no_args_is_help=False)
 app.add_typer(session.app, name="session", no_args_is_help=False)
 app.add_typer(venue.app, name="venue", no_args_is_help=False)
-app.add_typer(wallet.app, name="wallet", no_args_is_help=False)
 app.add_typer(alerts.app, name="alerts", no_args_is_help=False)
 app.add_typer(review.app, name="review", no_args_is_help=False)
 app.add_typer(keys.app, name="keys", no_args_is_help=False)
 app.add_typer(db.app, name="db", no_args_is_help=False)
+app.add_typer(wallet.app, name="wallet", no_args_is_help=False)
 app.add_typer(models.app, name="models", no_args_is_help=False)
 
 

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import typer
 
 from betting_ai.cli.context import Json, Voice, current_settings
+from betting_ai.cli.wallet_follow import follow
 from betting_ai.errors import (
     DomainError,
     ExtraMissingError,
@@ -33,6 +34,7 @@ policy_app = typer.Typer(help="The rules that the signer goes by.", no_args_is_h
 audit_app = typer.Typer(help="The signer's record of every decision.", no_args_is_help=True)
 app.add_typer(policy_app, name="policy")
 app.add_typer(audit_app, name="audit")
+app.command()(follow)
 
 _TYPED: Final = 6
 _LONGEST: Final = timedelta(days=366)

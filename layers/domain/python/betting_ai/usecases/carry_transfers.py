@@ -21,8 +21,13 @@ from betting_ai.domain.transfers import (
     TransferQuote,
     WantedTransfer,
 )
-from betting_ai.errors import ChainError, DomainError, StorageUnavailableError
-from betting_ai.ports.chain import ChainNodes
+from betting_ai.errors import (
+    ChainError,
+    DomainError,
+    InvalidInputError,
+    StorageUnavailableError,
+)
+from betting_ai.ports.chain import Balances, ChainNodes
 from betting_ai.ports.feeds import Payload, PayloadKind
 from betting_ai.ports.transfers import Asking, TransferDesk
 from betting_ai.usecases.follow_transfers import (
@@ -281,11 +286,20 @@ class CarryTransfers:
         done = 0
         for address in dict.fromkeys((self._wallet.address, *self._wallet.watched)):
             try:
-                self._desk.put_balances(self._nodes.balances(address, self._wallet.assets))
+                self._desk.put_balances(self._held(address, troubles))
                 done += 1
             except ChainError as error:
                 troubles.append(Trouble(self._nodes.chain.id, error))
         return done
+
+    def _held(self, address: str, troubles: list[Trouble]) -> Balances:
+        """What an address holds; of the chain's coin alone where a token is not what it should."""
+        try:
+            return self._nodes.balances(address, self._wallet.assets)
+        except InvalidInputError as error:
+            troubles.append(Trouble(self._nodes.chain.id, error))
+        coins = [one for one in self._wallet.assets if one.contract is None]
+        return self._nodes.balances(address, coins)
 
 
 def turn(since: datetime, now: datetime) -> int:
