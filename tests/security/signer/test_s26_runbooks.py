@@ -190,7 +190,9 @@ def test_stopped_is_stopped_in_every_way(account: Account) -> None:
     assert isinstance(wallet.ask(intent()), Signed)
 
 
-@pytest.mark.parametrize("part", STOP.split("\naws ")[:4])
+@pytest.mark.parametrize(
+    "part", STOP.split("\naws ")[:4], ids=["switch", "function", "trigger", "role"]
+)
 def test_each_line_stops_by_itself(account: Account, part: str) -> None:
     account.run(part if part.startswith("aws ") else f"aws {part}")
     off = code(account.wallet.ask(intent())) is Code.SIGNING_DISABLED
