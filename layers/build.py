@@ -33,6 +33,12 @@ PLATFORM: Final = (
 WITHOUT: Final = ("training", "backtest", "cli", "adapters/chain")
 """Folders of the package that no function runs."""
 
+SHARED: Final = (
+    "__init__", "audit", "calldata", "contract", "dynamo", "keccak", "nonces", "policy",
+    "postgres", "state", "store",
+)  # fmt: skip
+"""Modules of the signer that others build against; whatever could use a key is not among them."""
+
 _NEEDLESS: Final = (
     "**/__pycache__", "**/tests", "**/*.pyi", "**/*.pyx", "**/*.pxd", "**/*.h", "**/*.lib",
     "bin", "numpy/f2py", "numpy/_pyinstaller", "onnxruntime/transformers",
@@ -162,6 +168,7 @@ def _product(folder: Path) -> None:
     """The layer of the package itself; whoever reads it meanwhile is not disturbed for nothing."""
     sources = [ROOT / "pyproject.toml", Path(__file__)]
     sources += sorted((LAYERS / "domain" / "python").rglob("*"))
+    sources += sorted((LAYERS / "signing" / "python").rglob("*"))
     digest = hashlib.sha256()
     for file in sources:
         if file.is_file() and file.suffix != ".pyc":
@@ -177,6 +184,9 @@ def _product(folder: Path) -> None:
     for path in WITHOUT:
         place = python / "betting_ai" / path
         shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
+    for path in (python / "betting_signer").glob("*.py"):
+        if path.stem not in SHARED:
+            path.unlink()
     _strip(python)
     _compile(python)
     note.write_text(digest.hexdigest())

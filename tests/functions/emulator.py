@@ -43,6 +43,7 @@ LAYERS = {
     "api": ("runtime", "inference", "api", "domain"),
     "migrate_db": ("runtime", "inference", "domain"),
     "sign_transfer": ("signing",),
+    "broadcast_transfer": ("runtime", "chain", "domain"),
 }
 """The layers of each function, as its stack has it."""
 NOWHERE = {

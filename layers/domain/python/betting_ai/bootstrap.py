@@ -42,11 +42,17 @@ from betting_ai.adapters.sql.unit_of_work import unit_of_work_factory
 from betting_ai.clock import Clock, SystemClock
 from betting_ai.domain.leagues import LEAGUES
 from betting_ai.domain.sports import FOOTBALL, sport_of
-from betting_ai.errors import InvalidInputError, ModelMissingError, VenueOffError
+from betting_ai.errors import (
+    ExtraMissingError,
+    InvalidInputError,
+    ModelMissingError,
+    VenueOffError,
+    WalletOffError,
+)
 from betting_ai.models.frequency import BACKTEST, Frequency
 from betting_ai.models.registry import KeepingRegistry, LastGoodRegistry, Registry
 from betting_ai.ports.bets import PAPER, REAL
-from betting_ai.ports.feeds import Feed
+from betting_ai.ports.feeds import Feed, Payload
 from betting_ai.ports.inbox import Inbox
 from betting_ai.ports.model_store import ModelStore
 from betting_ai.ports.notifier import Notifier
@@ -56,7 +62,7 @@ from betting_ai.ports.secrets import ROOT_SECRET, Secrets
 from betting_ai.ports.unit_of_work import UnitOfWorkFactory
 from betting_ai.ports.venue import Venue
 from betting_ai.settings import REAL_VENUES, Settings
-from betting_ai.usecases.ingest_raw import IngestRaw
+from betting_ai.usecases.ingest_raw import IngestCommand, IngestRaw
 from betting_ai.usecases.kept_pasts import KeptPasts
 from betting_ai.usecases.manage_keys import (
     CreateKey,
@@ -77,6 +83,10 @@ from betting_ai.usecases.verify_record import VerifyRecord
 
 if TYPE_CHECKING:
     from betting_ai.adapters.aws.object_store import S3Objects
+    from betting_ai.domain.chains import Chain
+    from betting_ai.ports.chain import ChainNodes
+    from betting_ai.ports.transfers import TransferDesk
+    from betting_ai.usecases.carry_transfers import CarryTransfers, Wallet
 
 Setting = TypeVar("Setting")
 
@@ -587,6 +597,136 @@ class App:
         raise InvalidInputError(
             f"{name} needs a key: set BETTING_AI_{name.upper()}_KEY (see docs/feeds.md)"
         )
+
+    @property
+    def wallet(self) -> Wallet:
+        """The wallet, and what it may hold.
+
+        Raises:
+            WalletOffError: none is configured.
+        """
+        from betting_ai.domain.chains import default_assets  # noqa: PLC0415 - few have a wallet
+        from betting_ai.domain.fees import FeeCeilings  # noqa: PLC0415
+        from betting_ai.settings import token_of  # noqa: PLC0415
+        from betting_ai.usecases.carry_transfers import MOST_GAS, Wallet  # noqa: PLC0415
+
+        told = self.settings
+        if told.wallet_address is None:
+            raise WalletOffError("there is no wallet; BETTING_AI_WALLET_ADDRESS names one")
+        chain = self.wallet_chain
+        tokens = (token_of(text) for text in told.wallet_tokens)
+        assets = default_assets(chain.id) + tuple(t for t in tokens if t.chain_id == chain.id)
+        price = told.wallet_max_fee_gwei * 10**9
+        return Wallet(
+            told.wallet_address,
+            assets,
+            told.wallet_watched,
+            FeeCeilings(price, price, MOST_GAS, share_bps=10_000),
+        )
+
+    @property
+    def wallet_chain(self) -> Chain:
+        """The chain that the wallet is on."""
+        from betting_ai.domain.chains import BSC, BSC_TESTNET  # noqa: PLC0415
+
+        return BSC_TESTNET if self.settings.wallet_network == "testnet" else BSC
+
+    @cached_property
+    def chain_nodes(self) -> ChainNodes:
+        """The endpoints of the wallet's chain; none is asked yet.
+
+        Raises:
+            WalletOffError: there is no wallet, or no endpoint is configured.
+            ExtraMissingError: the libraries of chains are not installed.
+            InvalidInputError: an address of an endpoint is not usable; none is quoted.
+            SecretError: the managed secret of endpoints cannot be used.
+        """
+        if self.settings.wallet_address is None:
+            raise WalletOffError("there is no wallet; BETTING_AI_WALLET_ADDRESS names one")
+        urls = self.settings.rpc_urls
+        if self.settings.rpc_secret is not None:
+            from betting_ai.adapters.aws.secrets import secret_list  # noqa: PLC0415 - AWS alone
+
+            urls = secret_list(self.settings.rpc_secret)
+        if not urls:
+            raise WalletOffError(
+                "the wallet's chain has no endpoint; BETTING_AI_RPC_URLS names some"
+            )
+        try:
+            from betting_ai.adapters.chain.nodes import EvmNodes  # noqa: PLC0415 - slow to import
+        except ModuleNotFoundError:
+            raise ExtraMissingError(
+                "asking a blockchain needs more libraries; install betting-ai[chain]"
+            ) from None
+        nodes = EvmNodes(self.wallet_chain.id, urls, self.clock)
+        self._stack.callback(nodes.close)
+        return nodes
+
+    @cached_property
+    def transfer_desk(self) -> TransferDesk:
+        """Intents, quotes and what became of transfers: DynamoDB, else the signer's schema.
+
+        Raises:
+            WalletOffError: there is no wallet.
+            InvalidInputError: a table is not named.
+        """
+        from betting_ai.adapters.wallet.desk import WalletDesk  # noqa: PLC0415 - few have a wallet
+
+        if self.settings.wallet_address is None:
+            raise WalletOffError("there is no wallet; BETTING_AI_WALLET_ADDRESS names one")
+        rows = self._managed_rows() if self.settings.transfers_table else self._own_rows()
+        return WalletDesk(rows, self.settings.wallet_address, self.wallet_chain.id, self.clock)
+
+    def _managed_rows(self) -> Any:  # noqa: ANN401 - of either store
+        from betting_ai.adapters.aws.clients import client  # noqa: PLC0415 - AWS alone
+        from betting_ai.adapters.wallet.dynamo import DynamoRows  # noqa: PLC0415
+        from betting_signer.dynamo import Tables  # noqa: PLC0415
+
+        told = self.settings
+        tables = Tables(
+            intents=_needed(told.intents_table, "intents_table"),
+            approvals=told.approvals_table or "",
+            quotes=told.quotes_table or "",
+            signed=_needed(told.signed_table, "signed_table"),
+            signer="",  # which nobody but the signer may read
+        )
+        transfers = _needed(told.transfers_table, "transfers_table")
+        return DynamoRows(client("dynamodb"), tables, transfers)
+
+    def _own_rows(self) -> Any:  # noqa: ANN401 - of either store
+        from betting_ai.adapters.wallet.postgres import PostgresRows, connecting  # noqa: PLC0415
+
+        # The pool is opened first: an embedded server runs as long as it is.
+        url = self._engine.url.render_as_string(hide_password=False)
+        rows = PostgresRows(connecting(self._wallet_url(url), "betting_broadcaster"))
+        self._stack.callback(rows.close)
+        return rows
+
+    def _wallet_url(self, url: str) -> str:
+        return self._url or url
+
+    @property
+    def carry_transfers(self) -> CarryTransfers:
+        """Carries transfers from the wish to the receipt.
+
+        Raises:
+            WalletOffError: there is no wallet, or no endpoint.
+            ExtraMissingError: the libraries of chains are not installed.
+        """
+        from betting_ai.usecases.carry_transfers import CarryTransfers  # noqa: PLC0415
+
+        announce = self._ingest_now if self.settings.objects_bucket is None else self.announce
+        return CarryTransfers(
+            self.transfer_desk, self.chain_nodes, self.clock, self.wallet, announce
+        )
+
+    def _ingest_now(self, payload: Payload) -> None:
+        self.ingest(IngestCommand((payload,)))
+
+    def announce(self, payload: Payload) -> None:
+        """Keep a payload's bytes, and tell of it to who ingests it."""
+        self.raw.put(payload.content)
+        self.inbox.announce(payload)
 
     def feed_states(self) -> dict[str, FeedState]:
         """What is remembered of each live feed: its quota, and how often it failed of late."""

@@ -24,6 +24,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from betting_ai.domain.books import find_bookmaker
+from betting_ai.domain.chains import Asset, check_address, find_chain
 from betting_ai.domain.leagues import SEASON_FILE_LEAGUES, find_league
 from betting_ai.domain.slate import Criteria
 from betting_ai.errors import InvalidInputError
@@ -114,6 +115,57 @@ def _address(text: str) -> str:
     return text
 
 
+def _wallet_address(text: str | None) -> str | None:
+    try:
+        return None if text is None else check_address(text)
+    except InvalidInputError as error:
+        raise ValueError(str(error)) from None
+
+
+def _wallet_addresses(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in texts:
+        _wallet_address(text)
+    return texts
+
+
+def token_of(text: str) -> Asset:
+    """A token as settings name it: ``97:USDT:0x337610d27c682E347C9cD60BD4b3b107C9d34dDd:18``.
+
+    Raises:
+        InvalidInputError: it is not of this form.
+    """
+    found = _TOKEN.fullmatch(text)
+    if found is None:
+        raise InvalidInputError(f"{text!r} is no token; write it as chain:SYMBOL:0x...:decimals")
+    chain = find_chain(int(found["chain"]))
+    contract = check_address(found["contract"])
+    return Asset(chain.id, found["symbol"], contract, int(found["decimals"]))
+
+
+def _tokens(texts: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        for text in texts:
+            token_of(text)
+    except InvalidInputError as error:
+        raise ValueError(str(error)) from None
+    return texts
+
+
+_TOKEN: Final = re.compile(
+    r"(?P<chain>[0-9]{1,6}):(?P<symbol>[A-Za-z0-9]{1,12}):(?P<contract>0x[0-9a-fA-F]{40})"
+    r":(?P<decimals>[0-9]|[1-6][0-9])"
+)
+
+
+def _urls(value: object) -> object:
+    """Addresses that are secrets, one after the other."""
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    if isinstance(value, str):
+        return tuple(SecretStr(one.strip()) for one in value.split(",") if one.strip())
+    return value
+
+
 def _blank_is_none(value: object) -> object:
     """A variable that is set to nothing is not set."""
     return None if value == "" else value
@@ -124,6 +176,8 @@ Address = Annotated[str, AfterValidator(_address)]
 Key = Annotated[SecretStr | None, BeforeValidator(_blank_is_none)]
 Name = Annotated[str | None, BeforeValidator(_blank_is_none)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_codes)]
+Urls = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_urls)]
+Wallet = Annotated[Name, AfterValidator(_wallet_address)]
 Credits = Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator(_blank_is_none)]
 
 
@@ -175,6 +229,20 @@ class Settings(BaseSettings):
         smtp_password: needs a user.
         smtp_from: the sender's address.
         smtp_to: the recipients' addresses.
+        wallet_address: the wallet's, checksummed; without one nothing here asks a chain.
+        wallet_network: ``mainnet`` or ``testnet``: which of BNB Smart Chain's two chains it is on.
+        wallet_tokens: tokens beside the well-known ones, each ``chain:SYMBOL:contract:decimals``.
+        wallet_watched: further addresses whose balances are kept.
+        wallet_max_fee_gwei: above this price of gas no transfer is quoted; the signer's policy
+            has its own ceilings.
+        rpc_urls: endpoints of the wallet's chain; each may hold a key.
+        rpc_secret: names the managed secret that holds them, as a list, in the place of these.
+        intents_table: DynamoDB table of what is asked for; the signer's schema in the database
+            without, and so for all of these tables.
+        approvals_table: of second people's words.
+        quotes_table: of what the chain says to an intent.
+        signed_table: of what was signed.
+        transfers_table: of what became of each, and of balances.
         root_secret: what signing secrets and cookies are derived from; made under ``home`` where
             it is not set.
         api_authorities: host names, with a port where it is not the usual one, that the API is
@@ -239,6 +307,18 @@ class Settings(BaseSettings):
     smtp_password: SecretStr | None = None
     smtp_from: Address | None = None
     smtp_to: Annotated[tuple[Address, ...], NoDecode, BeforeValidator(_codes)] = ()
+    wallet_address: Wallet = None
+    wallet_network: Literal["mainnet", "testnet"] = "testnet"
+    wallet_tokens: Annotated[Codes, AfterValidator(_tokens)] = ()
+    wallet_watched: Annotated[Codes, AfterValidator(_wallet_addresses)] = ()
+    wallet_max_fee_gwei: int = Field(default=10, ge=1, le=10_000)
+    rpc_urls: Urls = ()
+    rpc_secret: Name = None
+    intents_table: Name = None
+    approvals_table: Name = None
+    quotes_table: Name = None
+    signed_table: Name = None
+    transfers_table: Name = None
     root_secret: Key = None
     api_authorities: Annotated[Codes, AfterValidator(_authorities)] = ()
     api_origins: Codes = ()

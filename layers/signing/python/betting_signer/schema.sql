@@ -57,6 +57,20 @@ CREATE TABLE IF NOT EXISTS signer.signed (
   put_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (intent_id, attempt)
 );
+-- What became of each transfer, and what addresses hold: written by whoever reaches the chain, and
+-- never read by the signer.
+CREATE TABLE IF NOT EXISTS signer.transfers (
+  id text PRIMARY KEY,
+  version bigint NOT NULL,
+  body text NOT NULL,
+  place text NOT NULL DEFAULT 'open' CHECK (place IN ('open', 'lapsed', 'over'))
+);
+CREATE INDEX IF NOT EXISTS transfers_not_over ON signer.transfers (id) WHERE place <> 'over';
+CREATE TABLE IF NOT EXISTS signer.balances (
+  address text PRIMARY KEY,
+  block bigint NOT NULL,
+  body text NOT NULL
+);
 
 CREATE OR REPLACE FUNCTION signer.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -91,20 +105,22 @@ GRANT USAGE ON SCHEMA signer TO
   betting_signer, betting_requester, betting_approver, betting_broadcaster, betting_policy;
 
 GRANT SELECT ON ALL TABLES IN SCHEMA signer TO betting_signer;
+REVOKE SELECT ON signer.transfers, signer.balances FROM betting_signer;
 GRANT INSERT ON signer.audit, signer.signed, signer.heads, signer.reservations TO betting_signer;
 GRANT UPDATE ON signer.heads, signer.reservations TO betting_signer;
 GRANT UPDATE (used) ON signer.approvals TO betting_signer;
 GRANT UPDATE (answered) ON signer.quotes TO betting_signer;
 
 GRANT SELECT, INSERT ON signer.intents TO betting_requester;
-GRANT SELECT ON signer.signed TO betting_requester;
+GRANT SELECT ON signer.signed, signer.transfers, signer.balances TO betting_requester;
 
-GRANT SELECT ON signer.intents TO betting_approver;
+GRANT SELECT ON signer.intents, signer.transfers TO betting_approver;
 GRANT SELECT, INSERT (request_hash, body) ON signer.approvals TO betting_approver;
 
 GRANT SELECT ON signer.intents, signer.approvals, signer.reservations, signer.signed
   TO betting_broadcaster;
 GRANT SELECT, INSERT (intent_id, quote_id, body) ON signer.quotes TO betting_broadcaster;
+GRANT SELECT, INSERT, UPDATE ON signer.transfers, signer.balances TO betting_broadcaster;
 
 GRANT SELECT, INSERT, UPDATE ON signer.control, signer.policy TO betting_policy;
 GRANT SELECT ON signer.heads TO betting_policy;

@@ -248,6 +248,62 @@ class FollowedTransfer:
         return self.attempts[0].transaction.nonce
 
 
+class Purpose(StrEnum):
+    """What a quote asks a signer for. The words are exchanged; never rename."""
+
+    TRANSFER = "transfer"
+    REPLACEMENT = "replacement"  # of what is stuck, by the same with higher fees
+    GAP = "gap"  # to use up the nonce of what expired
+
+
+@dataclass(frozen=True)
+class WantedTransfer:
+    """A transfer as it was asked for.
+
+    Attributes:
+        id: the intent's.
+        chain_id: the chain's.
+        sender: who pays.
+        contract: of the token; None for the chain's own coin.
+        to: who is paid.
+        units: smallest units.
+        created_at: when it was asked for.
+        expires_at: until then it may be signed.
+        approved_at: when a second person approved it; None where nobody has.
+    """
+
+    id: str
+    chain_id: int
+    sender: str
+    contract: str | None
+    to: str
+    units: int
+    created_at: datetime
+    expires_at: datetime
+    approved_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class TransferQuote:
+    """What a chain says to a transfer.
+
+    Attributes:
+        observed_at: the time of the block that balances and nonce are of.
+        nonce_floor: transactions of the sender up to that block.
+        gas_limit: gas.
+        fee: what it should offer, within its ceilings.
+        native_balance: of the sender, wei.
+        asset_balance: of the sender, smallest units of the asset.
+    """
+
+    observed_at: datetime
+    nonce_floor: int
+    gas_limit: int
+    fee: Fee
+    native_balance: int
+    asset_balance: int
+
+
 def transfer_call(asset: Asset, to: str, units: int) -> tuple[str, int, bytes]:
     """What a transaction holds that moves an asset.
 

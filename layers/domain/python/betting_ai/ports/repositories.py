@@ -344,3 +344,58 @@ class ModelRecord(Protocol):
     def latest(self, limit: int = 100) -> list[MemberFigures]:
         """The newest windows first."""
         ...
+
+
+@dataclass(frozen=True)
+class TransferReceipt:
+    """What became of a transfer of the wallet.
+
+    Attributes:
+        intent_id: what asked for it.
+        version: of what is told; a higher one takes the place of a lower.
+        chain_id: the chain's.
+        tx_hash: of the attempt that was mined, else of the newest.
+        nonce: of all attempts.
+        sender: who paid.
+        recipient: who was paid.
+        contract: of the token; None for the chain's own coin.
+        units: smallest units.
+        state: ``"final"``, ``"failed"``, ``"replaced"`` or ``"expired"``.
+        reason: why it is not final.
+        attempts: how many were signed.
+        block_number: of the block it is in; None, as what follows, where it is in none.
+        block_hash: of that block.
+        gas_used: gas.
+        fee: wei that were paid.
+        asked_at: when it was asked for.
+    """
+
+    intent_id: str
+    version: int
+    chain_id: int
+    tx_hash: str
+    nonce: int
+    sender: str
+    recipient: str
+    contract: str | None
+    units: int
+    state: str
+    reason: str | None
+    attempts: int
+    block_number: int | None
+    block_hash: str | None
+    gas_used: int | None
+    fee: int | None
+    asked_at: datetime
+
+
+class TransactionRecord(Protocol):
+    """What became of the wallet's transfers."""
+
+    def put(self, receipts: Sequence[TransferReceipt]) -> None:
+        """Keep receipts, each in the place of what was told of its intent before."""
+        ...
+
+    def latest(self, limit: int = 100) -> list[TransferReceipt]:
+        """Those that were asked for last, first."""
+        ...

@@ -1,11 +1,13 @@
-"""Where the states of transfers are kept."""
+"""Where transfers are asked for, and where their states are kept."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from betting_ai.domain.transfers import FollowedTransfer
+from betting_ai.domain.transfers import FollowedTransfer, Purpose, TransferQuote, WantedTransfer
+from betting_ai.ports.chain import Balances
 
 
 class TransferStates(Protocol):
@@ -33,4 +35,82 @@ class TransferStates(Protocol):
             TransferConflictError: somebody has.
             StorageUnavailableError: it cannot be kept now.
         """
+        ...
+
+
+@dataclass(frozen=True)
+class Asking:
+    """A quote as a signer is asked with it.
+
+    Attributes:
+        id: of the quote; the same id for the same transfer is put once.
+        transfer_id: the intent's.
+        chain_id: the chain that was asked.
+        purpose: what for.
+        quote: what the chain says.
+    """
+
+    id: str
+    transfer_id: str
+    chain_id: int
+    purpose: Purpose
+    quote: TransferQuote
+
+
+class TransferDesk(TransferStates, Protocol):
+    """Intents, the quotes that answer them, and what became of each.
+
+    Every method may raise StorageUnavailableError.
+    """
+
+    def new(self) -> Sequence[str]:
+        """Intents that nobody follows, where the store can tell; else who puts one says so."""
+        ...
+
+    def begin(self, transfer_id: str) -> bool:
+        """Start to follow an intent of this wallet, once.
+
+        Returns:
+            Whether it is followed; not where there is none that can be read, or it is another
+            wallet's.
+        """
+        ...
+
+    def wanted(self, transfer_id: str) -> WantedTransfer | None:
+        """What was asked for; None where it cannot be read."""
+        ...
+
+    def find(self, transfer_id: str) -> FollowedTransfer | None:
+        """A transfer in whatever state, with every attempt; None where it is not followed."""
+        ...
+
+    def unreported(self) -> Sequence[FollowedTransfer]:
+        """Closed transfers that were not handed over yet."""
+        ...
+
+    def reported(self, transfer: FollowedTransfer) -> None:
+        """Note that a closed transfer was handed over."""
+        ...
+
+    def lapsed(self) -> Sequence[FollowedTransfer]:
+        """Transfers that expired in the last days and that nothing was signed for.
+
+        One of them may hold a nonce that others wait for.
+        """
+        ...
+
+    def asked(self, transfer_id: str, quote_id: str) -> bool:
+        """Whether a quote was put."""
+        ...
+
+    def ask(self, asking: Asking) -> bool:
+        """Put a quote for the signer, once; says whether it is new."""
+        ...
+
+    def put_balances(self, balances: Balances) -> None:
+        """Keep what an address holds; what is of an earlier block does not replace a later one."""
+        ...
+
+    def balances(self, address: str) -> Balances | None:
+        """What an address held at the newest block that was kept."""
         ...

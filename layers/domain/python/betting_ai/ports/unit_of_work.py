@@ -18,6 +18,7 @@ from betting_ai.ports.repositories import (
     ReviewQueue,
     SlateRepository,
     TeamRepository,
+    TransactionRecord,
 )
 
 
@@ -44,6 +45,9 @@ class UnitOfWork(Protocol):
 
     @property
     def models(self) -> ModelRecord: ...  # noqa: D102
+
+    @property
+    def transactions(self) -> TransactionRecord: ...  # noqa: D102
 
     @property
     def record(self) -> RecordRepository: ...  # noqa: D102

@@ -27,6 +27,7 @@ from betting_ai.ports.repositories import FactsQuery, IngestEntry, ReviewItem, S
 from betting_ai.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from betting_ai.usecases.identity import MOST_DAYS_APART, Identified, identify
 from betting_ai.usecases.model_figures import of_document
+from betting_ai.usecases.receipts import of_document as receipts_of
 
 STORED: Final = "stored"
 UNCHANGED: Final = "unchanged"
@@ -132,6 +133,11 @@ class IngestRaw:
             figures = of_document(payload.content)
             unit.models.put(figures)
             count = len(figures)
+            return replace(entry, status=STORED, rows_read=count, rows_kept=count), []
+        if payload.kind is PayloadKind.TRANSACTIONS:
+            receipts = receipts_of(payload.content)
+            unit.transactions.put(receipts)
+            count = len(receipts)
             return replace(entry, status=STORED, rows_read=count, rows_kept=count), []
         names = _Names(payload, unit, self.resolver)
         parsed = self.normaliser.parse(payload, names)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from betting_ai.domain.chains import Asset, find_asset, find_chain
-from betting_ai.domain.fees import Fee, FeeCeilings, FeeKind, check_fee
-from betting_ai.domain.transfers import transfer_call
+from betting_ai.domain.fees import FeeCeilings, FeeKind, check_fee
+from betting_ai.domain.transfers import TransferQuote, transfer_call
 from betting_ai.errors import ChainError, InsufficientFundsError
 from betting_ai.ports.chain import ChainNodes
 
@@ -35,27 +34,6 @@ class QuoteTransferCommand:
     kind: FeeKind
     ceilings: FeeCeilings
     worth: int | None = None
-
-
-@dataclass(frozen=True)
-class TransferQuote:
-    """What a chain says to a transfer.
-
-    Attributes:
-        observed_at: the time of the block that balances and nonce are of.
-        nonce_floor: transactions of the sender up to that block.
-        gas_limit: gas.
-        fee: what it should offer, within its ceilings.
-        native_balance: of the sender, wei.
-        asset_balance: of the sender, smallest units of the asset.
-    """
-
-    observed_at: datetime
-    nonce_floor: int
-    gas_limit: int
-    fee: Fee
-    native_balance: int
-    asset_balance: int
 
 
 class QuoteTransfer:

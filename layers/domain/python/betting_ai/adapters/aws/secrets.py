@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.parameters.exceptions import (
     GetParameterError,
     TransformParameterError,
 )
+from pydantic import SecretStr
 
 from betting_ai.adapters.aws.clients import client, told
 from betting_ai.errors import SecretError
@@ -18,6 +19,26 @@ KEPT_SECONDS: Final = 300
 """So long a secret is not asked for again; a rotation is seen by then."""
 
 _LEAST_BYTES: Final = 32
+
+
+def secret_list(arn: str) -> tuple[SecretStr, ...]:
+    """The texts of a secret that is a JSON list of them.
+
+    Raises:
+        SecretError: it cannot be read, or is no such list; the message never holds it.
+    """
+    provider = SecretsProvider(boto3_client=client("secretsmanager"))
+    found: object = None
+    try:
+        found = provider.get(arn, transform="json")
+    except TransformParameterError:
+        pass
+    except GetParameterError as error:
+        why = told(error.__context__ or error)
+        raise SecretError(f"the managed secret cannot be read: {why}") from None
+    if not isinstance(found, list) or not all(isinstance(one, str) and one for one in found):
+        raise SecretError("the managed secret is no JSON list of texts")
+    return tuple(map(SecretStr, found))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from betting_ai.errors import DatabaseUnavailableError
 
-HEAD: Final = "0007"
+HEAD: Final = "0008"
 """The newest revision; known here so that a database at head costs no look at the scripts."""
 
 _LOCK: Final = 0x62657474  # any number that only migrations use

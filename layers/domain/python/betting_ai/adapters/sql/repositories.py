@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from sqlalchemy.orm import aliased
 
 from betting_ai.adapters.sql.tables import (
+    ChainTransaction,
     Event,
     IngestLogEntry,
     League,
@@ -29,6 +30,7 @@ from betting_ai.ports.repositories import (
     ReviewItem,
     Stored,
     StoredCounts,
+    TransferReceipt,
 )
 
 _EPOCH: Final = date(1970, 1, 1)
@@ -241,6 +243,42 @@ class SqlModelRecord:
             .limit(limit)
         )
         return [MemberFigures(**row) for row in self._connection.execute(newest).mappings()]
+
+
+class SqlTransactionRecord:
+    """`betting_ai.ports.repositories.TransactionRecord` over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def put(self, receipts: Sequence[TransferReceipt]) -> None:
+        """Keep receipts, each in the place of what was told of its intent before."""
+        for one in receipts:
+            values = asdict(one)
+            kept = insert(ChainTransaction).values(values)
+            self._connection.execute(
+                kept.on_conflict_do_update(
+                    index_elements=["intent_id"],
+                    set_=values | {"recorded_at": sa.func.now()},
+                    where=ChainTransaction.version < one.version,
+                )
+            )
+
+    def latest(self, limit: int = 100) -> list[TransferReceipt]:
+        """Those that were asked for last, first."""
+        table = ChainTransaction
+        columns = [getattr(table, f.name) for f in fields(TransferReceipt)]
+        newest = sa.select(*columns).order_by(table.asked_at.desc(), table.id.desc()).limit(limit)
+        return [
+            TransferReceipt(
+                **row
+                | {
+                    "units": int(row["units"]),
+                    "fee": None if row["fee"] is None else int(row["fee"]),
+                }
+            )
+            for row in map(dict, self._connection.execute(newest).mappings())
+        ]
 
 
 def add_alias(connection: Connection, source: str, country: str, alias: str, team: str) -> int:

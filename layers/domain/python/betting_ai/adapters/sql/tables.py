@@ -787,3 +787,41 @@ class ReviewDoubt(Base):
     created_at: Mapped[CreatedAt]
     resolved_at: Mapped[dt.datetime | None]
     team_id: Mapped[int | None] = mapped_column(ForeignKey("teams.id"))
+
+
+class ChainTransaction(Base):
+    """What became of a transfer, see `betting_ai.ports.repositories.TransferReceipt`.
+
+    One row an intent; what is told of it later, under a higher version, takes its place.
+    """
+
+    __tablename__ = "transactions"
+    __table_args__ = (
+        UniqueConstraint("intent_id"),
+        _one_of("state", "final", "failed", "replaced", "expired"),
+        _check("tx_hash", "tx_hash ~ '^0x[0-9a-f]{64}$'"),
+        _check("units", "units > 0 AND fee >= 0"),
+        _check("block", "num_nonnulls(block_number, block_hash, gas_used, fee) IN (0, 4)"),
+        Index(None, "asked_at"),
+        Index(None, "tx_hash"),
+    )
+
+    id: Mapped[BigKey]
+    intent_id: Mapped[str]
+    version: Mapped[int]
+    chain_id: Mapped[int]
+    tx_hash: Mapped[str]
+    nonce: Mapped[int] = mapped_column(sa.BigInteger)
+    sender: Mapped[str]
+    recipient: Mapped[str]
+    contract: Mapped[str | None]
+    units: Mapped[Decimal] = mapped_column(sa.Numeric(78, 0))
+    state: Mapped[str]
+    reason: Mapped[str | None]
+    attempts: Mapped[Small]
+    block_number: Mapped[int | None] = mapped_column(sa.BigInteger)
+    block_hash: Mapped[str | None]
+    gas_used: Mapped[int | None] = mapped_column(sa.BigInteger)
+    fee: Mapped[Decimal | None] = mapped_column(sa.Numeric(78, 0))
+    asked_at: Mapped[dt.datetime]
+    recorded_at: Mapped[CreatedAt]

@@ -1,0 +1,64 @@
+"""Asks the chain for quotes, sends what is signed and follows it; holds no key.
+
+Driven by the streams of ``intents``, ``approvals`` and ``signed``, and by a schedule of a minute.
+
+==================================  ==============================================================
+variable                            what it is
+==================================  ==============================================================
+``BETTING_AI_WALLET_ADDRESS``       the wallet, checksummed
+``BETTING_AI_WALLET_NETWORK``       ``mainnet`` or ``testnet``
+``BETTING_AI_RPC_SECRET``           ARN of the secret with ``["https://...", ...]``
+``BETTING_AI_INTENTS_TABLE`` ...    also ``APPROVALS``, ``QUOTES``, ``SIGNED`` and ``TRANSFERS``
+``BETTING_AI_OBJECTS_BUCKET``       where receipts are handed over to ``ingest_raw``
+==================================  ==============================================================
+
+Of the tables it reads items of all by key, and writes ``quotes`` and ``transfers``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from betting_ai.lambdas import Function, application
+
+function = Function("broadcast_transfer")
+
+
+def take(record: DynamoDBRecord) -> None:
+    """Do what a new row asks for; by its key alone, for what it says is read where it lies."""
+    key = (record.dynamodb.keys if record.dynamodb else None) or {}
+    carry = application().carry_transfers
+    if "request_hash" in key:
+        function.count("QuotesPut", carry.approved())
+        return
+    intent_id, _, attempt = str(key["id"]).partition("#")
+    followed = carry.signed(intent_id) if attempt else carry.begin(intent_id)
+    if not followed:
+        function.count("IntentsUnreadable", 1)
+        function.logger.warning("not followed", extra={"intent": intent_id})
+
+
+@function.handler
+def handler(event: dict[str, Any], context: LambdaContext) -> Any:  # noqa: ANN401
+    """Take a batch of a stream, naming the first row that is to come again; else follow all."""
+    if "Records" in event:
+        return function.stream(event, take, context)
+    done = application().carry_transfers()
+    states = [change.transfer.state.value for change in done.followed.changes]
+    for name, number in {
+        "TransfersOpen": done.followed.seen,
+        "TransfersStuck": len(done.followed.stuck),
+        "TransfersFailed": states.count("failed") + states.count("replaced"),
+        "TransferTroubles": len(done.troubles),
+        "NonceGapsSeen": len(done.followed.gaps),
+        "QuotesPut": done.quotes,
+        "TransfersReported": done.reported,
+    }.items():
+        function.count(name, number)
+    for trouble in done.troubles:
+        told = {"intent": trouble.transfer_id, "code": trouble.error.code}
+        function.logger.warning("trouble", extra=told | {"why": str(trouble.error)})
+    return {"open": done.followed.seen, "changed": len(states), "troubles": len(done.troubles)}
