@@ -401,7 +401,7 @@ class SignerStack(cdk.Stack):
             ],
         )
         send.allow("dynamodb:PutItem", on=[self.quotes.table_arn, self.transfers.table_arn])
-        send.allow("dynamodb:Scan", "dynamodb:UpdateItem", on=[self.transfers.table_arn])
+        send.allow("dynamodb:UpdateItem", on=[self.transfers.table_arn])
         send.allow("secretsmanager:GetSecretValue", on=[self._nodes.ref])
         send.allow("s3:GetObject", "s3:PutObject", on=[data.objects.arn_for_objects("raw/*")])
         send.allow("s3:PutObject", on=[data.objects.arn_for_objects("inbox/*")])

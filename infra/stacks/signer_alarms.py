@@ -84,6 +84,31 @@ def watch(signer: SignerStack, environment: Environment, alarm: Alarm) -> None:
     )
     for function in (signer.sign, signer.broadcast):
         _late(function, alarm)
+    name = signer.broadcast.name
+    alarm(
+        "TransfersStuck",
+        "a transfer waits for longer than it should: `wallet status`, and the price of gas",
+        ours(name, "TransfersStuck", "Maximum", _FIVE),
+        above=0,
+    )
+    alarm(
+        "TransfersFailed",
+        "a transfer failed, or another took its nonce: `wallet status`",
+        ours(name, "TransfersFailed", "Sum", _FIVE),
+        above=0,
+    )
+    alarm(
+        "TransferTroubles",
+        "endpoints of the chain fail or disagree: the log of broadcast_transfer says which",
+        ours(name, "TransferTroubles", "Sum", _HOUR),
+        above=10,
+    )
+    alarm(
+        "IntentsUnreadable",
+        "somebody put what is no intent of this wallet: docs/runbooks/break-glass.md",
+        ours(name, "IntentsUnreadable", "Sum", _FIVE),
+        above=0,
+    )
     followed = bool(environment.wallet and environment.wallet.address)
     alarm(
         "TransfersUnfollowed",

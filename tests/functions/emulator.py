@@ -10,6 +10,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -92,6 +93,24 @@ def layers_of(function: str, at: Path) -> list[Path]:
     return [at / name for name in LAYERS[function]]
 
 
+def laid_over(layers: Collection[Path], at: Path) -> list[Path]:
+    """Where modules of layers are found; a package that is in several lies as one in a folder.
+
+    Lambda lays all layers over each other.
+
+    Args:
+        layers: folders as layers are laid out.
+        at: the folder for what is in several.
+    """
+    found = [layer / "python" for layer in layers]
+    for package in ("betting_ai", "betting_signer"):
+        parts = [one / package for one in found if (one / package).is_dir()]
+        if len(parts) > 1:
+            for part in parts:
+                shutil.copytree(part, at / package, dirs_exist_ok=True)
+    return [at, *found] if at.is_dir() else found
+
+
 def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
@@ -171,8 +190,8 @@ def running(
     executable = python()
     assert executable is not None
     port, api = free_port(), free_port()
-    path = [*first, task, *(layer / "python" for layer in layers), tool / "client"]
     with tempfile.TemporaryDirectory() as home:
+        path = [*first, task, *laid_over(layers, Path(home) / "opt"), tool / "client"]
         whole = {
             "PATH": "/usr/bin:/bin",
             "HOME": home,

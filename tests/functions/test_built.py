@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import email
 import json
-import shutil
 import ssl
 import subprocess
 import tomllib
@@ -20,6 +19,7 @@ from functions.emulator import (
     ROOT,
     FunctionError,
     built,
+    laid_over,
     layers_of,
     python,
     running,
@@ -87,11 +87,11 @@ def test_the_certificates_of_databases_are_there(built: Path) -> None:
 
 
 @pytest.mark.parametrize("function", LAYERS)
-def test_what_a_function_imports_is_its_own(built: Path, function: str) -> None:
+def test_what_a_function_imports_is_its_own(built: Path, tmp_path: Path, function: str) -> None:
     """Every module comes from its code, its layers or Python itself, and none is too much."""
     executable = python()
     assert executable is not None
-    path = [FUNCTIONS / function, *(layer / "python" for layer in layers_of(function, built))]
+    path = [FUNCTIONS / function, *laid_over(layers_of(function, built), tmp_path)]
     code = (
         "import json, sys; sys.path[:0] = json.loads(sys.argv[1]); import handler;"
         "print(json.dumps({n: getattr(m, '__file__', None) for n, m in sys.modules.items()}))"
@@ -116,11 +116,8 @@ def test_the_chain_is_reached_with_what_its_layers_bring(built: Path, tmp_path: 
     """Lambda lays layers over each other: the adapter comes into the package of another layer."""
     executable = python()
     assert executable is not None
-    layers = [built / name / "python" for name in ("runtime", "chain", "domain")]
-    assert size(*(layer.parent for layer in layers)) < MOST_BYTES
-    for part in (layers[2], layers[1]):
-        shutil.copytree(part / "betting_ai", tmp_path / "betting_ai", dirs_exist_ok=True)
-    path = [tmp_path, layers[0], layers[1]]
+    path = laid_over(layers_of("broadcast_transfer", built), tmp_path)
+    assert (tmp_path / "betting_ai" / "adapters" / "chain").is_dir()
     code = (
         "import json, sys; sys.path[:0] = json.loads(sys.argv[1]);"
         "import betting_ai.adapters.chain.nodes, betting_ai.usecases.follow_transfers;"

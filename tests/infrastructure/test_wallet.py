@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from betting_ai.settings import Settings, load_settings
 from betting_signer import contract, lambdas
 from deployed import Deployed, listed
+from functions.emulator import LAYERS
 from infra.environments import WALLET_AT_ONCE
 from infrastructure import test_access, test_functions, test_network
 from infrastructure.test_access import denies_plain_text, policy_of
@@ -71,6 +73,30 @@ def test_both_functions_are_deployed(wallet: Deployed) -> None:
         assert one.properties["Runtime"] == "python3.13"
         assert 0 < one.properties["Timeout"] <= 120
         assert ("VpcConfig" in one.properties) == (name == "sign_transfer")
+
+
+def test_functions_hold_their_handler_alone(assembly: Path, wallet: Deployed) -> None:
+    test_functions.test_functions_hold_their_handler_alone(assembly, wallet)
+
+
+def test_layers_are_those_that_functions_are_tested_with(wallet: Deployed) -> None:
+    for name in WALLET_AT_ONCE:
+        told = wallet.functions()[name].properties["Layers"]
+        found = [wallet.told(one, "signer").removeprefix("signer.Layers").lower() for one in told]
+        assert sorted(found) == sorted(LAYERS[name])
+
+
+def test_what_the_sender_is_told_loads_as_settings(
+    wallet: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = test_functions.variables(wallet, wallet.functions()["broadcast_transfer"])
+    for key, value in told.items():
+        if key.startswith("BETTING_AI_"):
+            assert key.removeprefix("BETTING_AI_").lower() in Settings.model_fields, key
+            monkeypatch.setenv(key, value)
+    settings = load_settings()
+    assert (settings.wallet_address, settings.wallet_network) == (ADDRESS, "testnet")
+    assert settings.rpc_secret == "signer.Nodes"  # noqa: S105 - its name
 
 
 def rights(wallet: Deployed, stack: str) -> dict[str, list[Any]]:
@@ -278,6 +304,20 @@ def test_alarms_watch_what_the_signer_counts(wallet: Deployed) -> None:
     assert numbers == {"SignRefused", "Failures", "NonceGaps", "NoncesSkipped"}
     assert reasons <= {code.value for code in contract.Code}
     assert {"locked", "day_above_cap", "week_above_cap", "key_mismatch"} <= reasons
+
+
+def test_alarms_watch_what_is_told_of_transfers(wallet: Deployed) -> None:
+    source = (test_functions.FUNCTIONS / "broadcast_transfer" / "handler.py").read_text()
+    watched = {
+        one.properties["MetricName"]
+        for one in wallet.all("AWS::CloudWatch::Alarm")
+        if {"Name": "service", "Value": "broadcast_transfer"} in one.properties["Dimensions"]
+    }
+    assert watched == {
+        *("TransfersStuck", "TransfersFailed", "TransferTroubles", "IntentsUnreadable"),
+    }
+    for name in watched:
+        assert f'"{name}"' in source
 
 
 def test_silence_and_delay_of_the_wallet_are_told_of(wallet: Deployed) -> None:
