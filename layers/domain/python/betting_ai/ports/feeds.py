@@ -21,7 +21,7 @@ class PayloadKind(StrEnum):
     ODDS = "odds"  # coming matches with prices as they are now
     SCORES = "scores"  # matches of the last days with their scores
     FIGURES = "figures"  # how well a model predicted, from where it was judged
-    TRANSACTIONS = "transactions"  # what became of the wallet's transfers
+    RECEIPTS = "receipts"  # what became of the wallet's transfers
 
     @property
     def live(self) -> bool:

@@ -389,7 +389,7 @@ class TransferReceipt:
     asked_at: datetime
 
 
-class TransactionRecord(Protocol):
+class ReceiptRecord(Protocol):
     """What became of the wallet's transfers."""
 
     def put(self, receipts: Sequence[TransferReceipt]) -> None:

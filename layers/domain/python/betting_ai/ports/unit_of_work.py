@@ -15,10 +15,10 @@ from betting_ai.ports.repositories import (
     IngestLog,
     MeetingRepository,
     ModelRecord,
+    ReceiptRecord,
     ReviewQueue,
     SlateRepository,
     TeamRepository,
-    TransactionRecord,
 )
 
 
@@ -47,7 +47,7 @@ class UnitOfWork(Protocol):
     def models(self) -> ModelRecord: ...  # noqa: D102
 
     @property
-    def transactions(self) -> TransactionRecord: ...  # noqa: D102
+    def receipts(self) -> ReceiptRecord: ...  # noqa: D102
 
     @property
     def record(self) -> RecordRepository: ...  # noqa: D102

@@ -272,7 +272,7 @@ class CarryTransfers:
                 name = f"{transfer.chain_id}/{transfer.id}"
                 content = as_document([receipt_of(transfer, wanted)])
                 at = self._clock.now()
-                self._announce(Payload(SOURCE, name, PayloadKind.TRANSACTIONS, content, at))
+                self._announce(Payload(SOURCE, name, PayloadKind.RECEIPTS, content, at))
             self._desk.reported(transfer)
             done += 1
         return done

@@ -134,9 +134,9 @@ class IngestRaw:
             unit.models.put(figures)
             count = len(figures)
             return replace(entry, status=STORED, rows_read=count, rows_kept=count), []
-        if payload.kind is PayloadKind.TRANSACTIONS:
+        if payload.kind is PayloadKind.RECEIPTS:
             receipts = receipts_of(payload.content)
-            unit.transactions.put(receipts)
+            unit.receipts.put(receipts)
             count = len(receipts)
             return replace(entry, status=STORED, rows_read=count, rows_kept=count), []
         names = _Names(payload, unit, self.resolver)

@@ -23,7 +23,7 @@ _KINDS: Final = (
     PayloadKind.ODDS,
     PayloadKind.SCORES,
     PayloadKind.FIGURES,
-    PayloadKind.TRANSACTIONS,
+    PayloadKind.RECEIPTS,
 )
 """In the order in which they are best ingested."""
 

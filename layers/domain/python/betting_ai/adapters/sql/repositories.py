@@ -13,12 +13,12 @@ from sqlalchemy.engine import Connection, RowMapping
 from sqlalchemy.orm import aliased
 
 from betting_ai.adapters.sql.tables import (
-    ChainTransaction,
     Event,
     IngestLogEntry,
     League,
     ModelPerformance,
     ReviewDoubt,
+    SettledTransfer,
     Team,
     TeamAlias,
 )
@@ -245,8 +245,8 @@ class SqlModelRecord:
         return [MemberFigures(**row) for row in self._connection.execute(newest).mappings()]
 
 
-class SqlTransactionRecord:
-    """`betting_ai.ports.repositories.TransactionRecord` over one connection."""
+class SqlReceiptRecord:
+    """`betting_ai.ports.repositories.ReceiptRecord` over one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -255,18 +255,18 @@ class SqlTransactionRecord:
         """Keep receipts, each in the place of what was told of its intent before."""
         for one in receipts:
             values = asdict(one)
-            kept = insert(ChainTransaction).values(values)
+            kept = insert(SettledTransfer).values(values)
             self._connection.execute(
                 kept.on_conflict_do_update(
                     index_elements=["intent_id"],
                     set_=values | {"recorded_at": sa.func.now()},
-                    where=ChainTransaction.version < one.version,
+                    where=SettledTransfer.version < one.version,
                 )
             )
 
     def latest(self, limit: int = 100) -> list[TransferReceipt]:
         """Those that were asked for last, first."""
-        table = ChainTransaction
+        table = SettledTransfer
         columns = [getattr(table, f.name) for f in fields(TransferReceipt)]
         newest = sa.select(*columns).order_by(table.asked_at.desc(), table.id.desc()).limit(limit)
         return [

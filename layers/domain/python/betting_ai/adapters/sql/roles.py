@@ -62,11 +62,11 @@ ROLES: Final = (
         statement_seconds=60,
         adds=(
             "teams", "books", "team_aliases", "events", "odds", "results", "event_endings",
-            "ingest_log", "review_queue", "model_performance", "transactions",
+            "ingest_log", "review_queue", "model_performance", "transfer_receipts",
         ),
         changes=(
             "events", "results", "review_queue", "team_aliases", "model_performance",
-            "transactions",
+            "transfer_receipts",
         ),
         stages=True,
     ),

@@ -789,13 +789,13 @@ class ReviewDoubt(Base):
     team_id: Mapped[int | None] = mapped_column(ForeignKey("teams.id"))
 
 
-class ChainTransaction(Base):
+class SettledTransfer(Base):
     """What became of a transfer, see `betting_ai.ports.repositories.TransferReceipt`.
 
     One row an intent; what is told of it later, under a higher version, takes its place.
     """
 
-    __tablename__ = "transactions"
+    __tablename__ = "transfer_receipts"
     __table_args__ = (
         UniqueConstraint("intent_id"),
         _one_of("state", "final", "failed", "replaced", "expired"),

@@ -16,9 +16,9 @@ from betting_ai.adapters.sql.repositories import (
     SqlIngestLog,
     SqlMeetingRepository,
     SqlModelRecord,
+    SqlReceiptRecord,
     SqlReviewQueue,
     SqlTeamRepository,
-    SqlTransactionRecord,
 )
 from betting_ai.adapters.sql.slates import SqlSlateRepository
 from betting_ai.ports.unit_of_work import UnitOfWorkFactory
@@ -35,7 +35,7 @@ class SqlUnitOfWork:
     slates: SqlSlateRepository
     review: SqlReviewQueue
     models: SqlModelRecord
-    transactions: SqlTransactionRecord
+    receipts: SqlReceiptRecord
     record: SqlRecordRepository
     bets: SqlBetRepository
     listings: SqlListings
@@ -54,7 +54,7 @@ class SqlUnitOfWork:
         self.slates = SqlSlateRepository(self.connection)
         self.review = SqlReviewQueue(self.connection)
         self.models = SqlModelRecord(self.connection)
-        self.transactions = SqlTransactionRecord(self.connection)
+        self.receipts = SqlReceiptRecord(self.connection)
         self.record = SqlRecordRepository(self.connection)
         self.bets = SqlBetRepository(self.connection)
         self.listings = SqlListings(self.connection)

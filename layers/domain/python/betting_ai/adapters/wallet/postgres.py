@@ -14,12 +14,13 @@ from betting_signer.postgres import PostgresStore
 from betting_signer.store import ConflictError
 
 
-def connecting(url: str, role: str) -> Callable[[], Any]:
+def connecting(url: str, role: str = "") -> Callable[[], Any]:
     """Makes connections to a database that can do what one of the signer's roles may.
 
     Args:
         url: as `betting_ai.adapters.sql.engine.connect` takes it.
-        role: of ``schema.sql``; whoever the address names is a member of it.
+        role: of ``schema.sql``; whoever the address names is a member of it, and stays who it is
+            without one.
     """
     address, arguments = driver_arguments(url)
 
@@ -31,7 +32,12 @@ def connecting(url: str, role: str) -> Callable[[], Any]:
             **{"host": address.host, "port": address.port} if address.host else {},
             **arguments,
         )
-        made.run(f"SET ROLE {native.identifier(role)}")
+        if role:
+            try:
+                made.run(f"SET ROLE {native.identifier(role)}")
+            except native.DatabaseError:
+                made.close()
+                raise
         return made
 
     return connect

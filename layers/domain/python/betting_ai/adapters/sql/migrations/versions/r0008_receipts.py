@@ -10,7 +10,7 @@ down_revision = "0007"
 def upgrade() -> None:
     """Make the table; nothing that was there changes."""
     op.create_table(
-        "transactions",
+        "transfer_receipts",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("intent_id", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -33,20 +33,20 @@ def upgrade() -> None:
             "recorded_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False
         ),
         sa.CheckConstraint(
-            "state IN ('final', 'failed', 'replaced', 'expired')", name=("transactions_state_check")
+            "state IN ('final', 'failed', 'replaced', 'expired')", name=("transfer_receipts_state_check")
         ),
-        sa.CheckConstraint("tx_hash ~ '^0x[0-9a-f]{64}$'", name=("transactions_tx_hash_check")),
-        sa.CheckConstraint("units > 0 AND fee >= 0", name=("transactions_units_check")),
+        sa.CheckConstraint("tx_hash ~ '^0x[0-9a-f]{64}$'", name=("transfer_receipts_tx_hash_check")),
+        sa.CheckConstraint("units > 0 AND fee >= 0", name=("transfer_receipts_units_check")),
         sa.CheckConstraint(
             "num_nonnulls(block_number, block_hash, gas_used, fee) IN (0, 4)",
-            name=("transactions_block_check"),
+            name=("transfer_receipts_block_check"),
         ),
-        sa.PrimaryKeyConstraint("id", name=("transactions_pkey")),
-        sa.UniqueConstraint("intent_id", name=("transactions_intent_id_key")),
+        sa.PrimaryKeyConstraint("id", name=("transfer_receipts_pkey")),
+        sa.UniqueConstraint("intent_id", name=("transfer_receipts_intent_id_key")),
     )
-    op.create_index("transactions_asked_at_idx", "transactions", ["asked_at"])
-    op.create_index("transactions_tx_hash_idx", "transactions", ["tx_hash"])
+    op.create_index("transfer_receipts_asked_at_idx", "transfer_receipts", ["asked_at"])
+    op.create_index("transfer_receipts_tx_hash_idx", "transfer_receipts", ["tx_hash"])
     op.execute(
-        "CREATE TRIGGER keep BEFORE DELETE OR TRUNCATE ON transactions "
+        "CREATE TRIGGER keep BEFORE DELETE OR TRUNCATE ON transfer_receipts "
         "FOR EACH STATEMENT EXECUTE FUNCTION keep_facts()"
     )
