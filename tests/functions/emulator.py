@@ -63,6 +63,14 @@ NOWHERE = {
     "BETTING_AI_ALERTS": "sns",
     "BETTING_AI_SNS_TOPIC": "arn:aws:sns:eu-west-1:123456789012:alerts",
     "BETTING_AI_API_AUTHORITIES": "abc123.execute-api.eu-west-1.amazonaws.com",
+    "BETTING_AI_WALLET_ADDRESS": "0x52908400098527886E0F7030069857D2E4169EE7",
+    "BETTING_AI_WALLET_NETWORK": "testnet",
+    "BETTING_AI_RPC_SECRET": "nodes",
+    "BETTING_AI_INTENTS_TABLE": "intents",
+    "BETTING_AI_APPROVALS_TABLE": "approvals",
+    "BETTING_AI_QUOTES_TABLE": "quotes",
+    "BETTING_AI_SIGNED_TABLE": "signed",
+    "BETTING_AI_TRANSFERS_TABLE": "transfers",
 }
 """An environment in which nothing that a function asks is there."""
 

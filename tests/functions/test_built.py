@@ -172,6 +172,21 @@ def test_a_queue_keeps_what_cannot_be_done_now(built: Path) -> None:
         assert codes == {"storage_unavailable"}
 
 
+@pytest.mark.parametrize("name", ["intent", "approval", "signed"])
+def test_a_stream_keeps_what_cannot_be_done_now(built: Path, name: str) -> None:
+    answer, log = cold(built, "broadcast_transfer", name)
+    [row] = event("broadcast_transfer", name)["Records"]
+    number = row["dynamodb"]["SequenceNumber"]
+    assert answer == {"batchItemFailures": [{"itemIdentifier": number}]}
+    [told] = [line for line in log if line.get("message") == "a row failed"]
+    assert told["code"] == "secret_unusable"
+
+
+def test_the_signer_does_nothing_for_quotes_that_run_out(built: Path) -> None:
+    answer, log = cold(built, "sign_transfer", "run_out")
+    assert (answer, log) == ({"batchItemFailures": []}, [])
+
+
 @pytest.mark.parametrize(
     ("function", "name", "why"),
     [
@@ -179,6 +194,7 @@ def test_a_queue_keeps_what_cannot_be_done_now(built: Path) -> None:
         ("select_top3", "morning", "DatabaseUnavailableError"),
         ("settle_picks", "evening", "DatabaseUnavailableError"),
         ("migrate_db", "upgrade", "DatabaseUnavailableError"),
+        ("broadcast_transfer", "minute", "SecretError"),
     ],
 )
 def test_who_cannot_work_says_so_to_whoever_tries_again(
