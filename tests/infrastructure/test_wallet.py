@@ -14,6 +14,7 @@ from betting_ai.settings import Settings, load_settings
 from betting_signer import contract, lambdas
 from deployed import Deployed, listed
 from functions.emulator import LAYERS
+from infra import destroy
 from infra.environments import WALLET_AT_ONCE
 from infrastructure import test_access, test_functions, test_network
 from infrastructure.test_access import denies_plain_text, policy_of
@@ -370,6 +371,16 @@ def test_no_secret_is_born_with_a_value(wallet: Deployed) -> None:
     for one in secrets:
         assert set(one.properties) <= {"Description", "KmsKeyId", "Tags"}
         assert one.body["DeletionPolicy"] == "Retain"
+
+
+def test_what_stays_of_it_is_said(wallet: Deployed) -> None:
+    stays = set(destroy.remains({"signer": wallet.stacks["signer"]}))
+    kinds = [line.partition(" (")[0] for line in sorted(stays)]
+    assert kinds.count("stays: table") == 6
+    assert kinds.count("stays: secret") == 3
+    assert kinds.count("stays: key") == 1
+    assert kinds.count("stays: bucket, with all versions in it") == 1
+    assert len(kinds) == 11
 
 
 def test_its_network_is_no_others(wallet: Deployed) -> None:
