@@ -115,6 +115,9 @@ class SignerStack(cdk.Stack):
             "StateTable": self.state.table_name,
             "ApprovalsTable": self.approvals.table_name,
             "IntentsTable": self.intents.table_name,
+            "QuotesTable": self.quotes.table_name,
+            "SignedTable": self.signed.table_name,
+            "TransfersTable": self.transfers.table_name,
             "CopiesBucket": self._copies.bucket_name,
             "CustodianRole": self._custodian.role_arn,
             "PolicyApproverRole": self._policy_approver.role_arn,
@@ -132,15 +135,18 @@ class SignerStack(cdk.Stack):
         function.allow("dynamodb:PutItem", on=[self.intents.table_arn])
         function.allow(
             "dynamodb:GetItem",
-            on=[self.intents.table_arn, self.signed.table_arn, self.transfers.table_arn],
+            on=[
+                one.table_arn for one in (self.intents, self.approvals, self.signed, self.transfers)
+            ],
         )
         function.allow("secretsmanager:GetSecretValue", on=[self._stamps.ref])
         function.tell(
             {
                 "WALLET_ADDRESS": self._wallet.address,
                 "WALLET_NETWORK": self._wallet.network,
-                "STAMPS_SECRET": self._stamps.ref,
+                "REQUESTERS_SECRET": self._stamps.ref,
                 "INTENTS_TABLE": self.intents.table_name,
+                "APPROVALS_TABLE": self.approvals.table_name,
                 "SIGNED_TABLE": self.signed.table_name,
                 "TRANSFERS_TABLE": self.transfers.table_name,
             }
@@ -500,7 +506,9 @@ class SignerStack(cdk.Stack):
         let(
             self._approver,
             "dynamodb:GetItem",
-            on=[one.table_arn for one in (self.intents, self.approvals, self.transfers)],
+            on=[
+                one.table_arn for one in (self.intents, self.approvals, self.signed, self.transfers)
+            ],
         )
 
     def _tell_functions(self, data: DataStack) -> None:

@@ -160,10 +160,10 @@ def test_the_signer_is_told_what_it_asks_for(wallet: Deployed) -> None:
 
 
 def test_whoever_asks_and_whoever_sends_is_told_of_the_tables(wallet: Deployed) -> None:
-    tables = {"INTENTS", "SIGNED", "TRANSFERS"}
+    tables = {"INTENTS", "APPROVALS", "SIGNED", "TRANSFERS"}
     for name, more, secret in (
-        ("api", set(), ("STAMPS_SECRET", STAMPS)),
-        ("broadcast_transfer", {"APPROVALS", "QUOTES"}, ("RPC_SECRET", "signer.Nodes")),
+        ("api", set(), ("REQUESTERS_SECRET", STAMPS)),
+        ("broadcast_transfer", {"QUOTES"}, ("RPC_SECRET", "signer.Nodes")),
     ):
         told = test_functions.variables(wallet, wallet.functions()[name])
         assert told["BETTING_AI_WALLET_ADDRESS"] == ADDRESS
