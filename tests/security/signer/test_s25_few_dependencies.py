@@ -44,6 +44,7 @@ OUTSIDE = {
     "dynamo.py": {"botocore"},
     "lambdas.py": {"botocore"},
     "postgres.py": {"pg8000"},
+    "server.py": {"pg8000"},
     "custody.py": {"eth_account"},  # where a key is made or a keystore read: never in the function
 }
 """What modules import besides Python's own and each other."""
@@ -89,8 +90,9 @@ def test_modules_import_what_is_named_here_and_nothing_else() -> None:
     for name, imports in modules.items():
         outside = imports - set(sys.stdlib_module_names) - {"betting_signer"}
         assert outside == OUTSIDE.get(name, set()), name
-    for module in ("importlib", "subprocess", "pickle", "ctypes", "urllib", "http", "socket"):
+    for module in ("importlib", "subprocess", "pickle", "ctypes", "http", "socket"):
         assert not [name for name, imports in modules.items() if module in imports], module
+    assert not [path for path in PACKAGE.glob("*.py") if "urllib.request" in path.read_text()]
 
 
 @pytest.mark.slow
