@@ -16,7 +16,7 @@ ifeq ($(strip $(UV_CACHE_DIR)),)
 unexport UV_CACHE_DIR
 endif
 
-.PHONY: help top3 serve web layers test lint format train retrain promote openapi synth iam bootstrap deploy destroy bench bench-peers lock clean setup setup-dev
+.PHONY: help top3 serve web layers test lint format train retrain promote openapi synth iam bootstrap bootstrap-wallet deploy destroy bench bench-peers lock clean setup setup-dev
 
 help: ## What each target does
 	@grep -hE '^[a-z0-9-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -120,7 +120,7 @@ synth: $(VENV)/.dev ## Write the AWS templates of every environment to cdk.out
 	@$(WITH_NODE) CDK_OUTDIR=cdk.out $(BIN)/python -m infra.app
 
 iam: $(VENV)/.dev ## Write down anew what every role may do, to be read as a change
-	@WRITE_IAM=1 $(BIN)/python -m pytest tests/infrastructure/test_access.py -k written_down
+	@WRITE_IAM=1 $(BIN)/python -m pytest tests/infrastructure/test_access.py tests/infrastructure/test_wallet.py -k written_down
 
 $(CDK): package.json package-lock.json .npmrc $(BIN)/uv $(NODE_WHEEL)
 	@$(npm) ci $(CI_FLAGS) >/dev/null
@@ -128,6 +128,9 @@ $(CDK): package.json package-lock.json .npmrc $(BIN)/uv $(NODE_WHEEL)
 
 bootstrap: $(VENV)/.dev $(CDK) ## Prepare an account and region for deployments, once
 	@$(WITH_NODE) $(CDK) bootstrap
+
+bootstrap-wallet: $(VENV)/.dev $(CDK) ## Prepare roles and a bucket of their own for the wallet's stack, once
+	@$(WITH_NODE) $(CDK) bootstrap --qualifier bawallet --toolkit-stack-name CDKToolkit-wallet $(ARGS)
 
 deploy: $(VENV)/.dev $(CDK) ## Deploy an environment to AWS: make deploy ENV=dev
 	@test -n "$(ENV)" || { echo "name one environment: make deploy ENV=dev" >&2; exit 2; }

@@ -40,8 +40,10 @@ EVENTS = {
     "send_alerts": "slate",
     "api": "health",
     "migrate_db": "keys_list",
+    "sign_transfer": "run_out",
+    "broadcast_transfer": "minute",
 }
-BUDGET_MS = {"api": 1500, "select_top3": 2000}
+BUDGET_MS = {"api": 1500, "select_top3": 2000, "sign_transfer": 1200}
 BARE = "def handler(event, context):\n    return {}\n"
 
 

@@ -15,8 +15,8 @@ from typing import Final
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.environments import AT_ONCE, Environment, environment_of
-from infra.paths import BUILT, LAYERS
+from infra.environments import Environment, environment_of
+from infra.paths import BUILT, LAYERS, ROOT
 
 KEPT_BACK: Final = 100
 """Of an account's concurrency this much cannot be reserved."""
@@ -51,15 +51,21 @@ class Advice:
     stops: bool
 
 
-def advise(account: Account, environment: Environment, unbuilt: Sequence[str] = ()) -> Advice:
+def advise(
+    account: Account,
+    environment: Environment,
+    unbuilt: Sequence[str] = (),
+    absent: Sequence[str] = (),
+) -> Advice:
     """What stands in the way of an environment, or soon will.
 
     Args:
         account: what there is.
         environment: what is to be deployed.
         unbuilt: layers that are missing.
+        absent: functions that are.
     """
-    needed = sum(AT_ONCE.values())
+    needed = sum(environment.at_once.values())
     lines = [f"{account.region}: {account.at_once} functions may run at once"]
     stops = False
     if environment.reserve_concurrency and account.at_once < needed + KEPT_BACK:
@@ -83,6 +89,9 @@ def advise(account: Account, environment: Environment, unbuilt: Sequence[str] = 
     if unbuilt:
         stops = True
         lines.append(f"layers are not built: {', '.join(unbuilt)}; run make layers")
+    if absent:
+        stops = True
+        lines.append(f"functions are not in this checkout: {', '.join(absent)}")
     return Advice(tuple(lines), stops)
 
 
@@ -103,6 +112,15 @@ def missing_layers(built: Path = BUILT) -> list[str]:
     return [name for name in LAYERS if not (built / name).is_dir()]
 
 
+def missing_functions(environment: Environment) -> list[str]:
+    """Functions of an environment that this checkout does not have."""
+    return [
+        name
+        for name in environment.at_once
+        if not (ROOT / "functions" / name / "handler.py").is_file()
+    ]
+
+
 def main(arguments: Sequence[str]) -> int:
     """Say what to do; 1 where deploying would fail."""
     try:
@@ -117,7 +135,7 @@ def main(arguments: Sequence[str]) -> int:
     except (BotoCoreError, ClientError) as error:
         print(f"AWS cannot be asked: {error}", file=sys.stderr)  # noqa: T201
         return 1
-    advice = advise(account, environment, missing_layers())
+    advice = advise(account, environment, missing_layers(), missing_functions(environment))
     print("\n".join(advice.lines), file=sys.stderr)  # noqa: T201
     return int(advice.stops)
 

@@ -24,6 +24,7 @@ _STAYS: Final = {
     "AWS::S3::Bucket": "bucket, with all versions in it",
     "AWS::DynamoDB::Table": "table",
     "AWS::SecretsManager::Secret": "secret",
+    "AWS::KMS::Key": "key",
     "AWS::RDS::DBInstance": "a last snapshot of the database, which costs as its disk did",
 }
 

@@ -23,6 +23,9 @@ AT_ONCE: Final[Mapping[str, int]] = {
 Each of those that use the database holds one connection; a role of the database may hold no more.
 """
 
+WALLET_AT_ONCE: Final[Mapping[str, int]] = {"sign_transfer": 4, "broadcast_transfer": 8}
+"""The same of the wallet's functions, where there is one: a stream has some four shards."""
+
 INGEST_SECONDS: Final = 300
 """Longest run of the function that reads the queue of payloads."""
 
@@ -31,6 +34,32 @@ INGEST_MEGABYTES: Final = 1769
 
 INGEST_BATCH: Final = 10
 """Most messages of the queue that it is handed at a time."""
+
+
+@dataclass(frozen=True)
+class Wallet:
+    """A wallet of an environment.
+
+    People take the roles with a second factor. Without names, whoever the account's own
+    administration lets take them may.
+
+    Attributes:
+        network: ``mainnet`` or ``testnet``; its signer refuses the other.
+        address: checksummed, as `wallet init` printed it; until it is here, nothing runs.
+        audit_days: for so long nobody can delete a copy of the audit.
+        compliance: whether that holds for the account's owner too. It cannot be taken back.
+        custodians: ARNs of who may put the key, and propose a policy.
+        policy_approvers: of who may approve a policy, and turn the switch.
+        approvers: of who may approve a transfer.
+    """
+
+    network: str
+    address: str = ""
+    audit_days: int = 365
+    compliance: bool = False
+    custodians: tuple[str, ...] = ()
+    policy_approvers: tuple[str, ...] = ()
+    approvers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,6 +90,7 @@ class Environment:
         snapshot: what the database is made from; stays named here for ever after.
         apart: nothing uses the database: for the time in which another takes its place.
         settings: more ``BETTING_AI_*`` variables of every function, without the prefix.
+        wallet: money on a chain; without, there is nothing of it.
     """
 
     name: str
@@ -84,6 +114,12 @@ class Environment:
     snapshot: str = ""
     apart: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
+    wallet: Wallet | None = None
+
+    @property
+    def at_once(self) -> Mapping[str, int]:
+        """Most of each of its functions that run at the same time, where that is reserved."""
+        return {**AT_ONCE, **WALLET_AT_ONCE} if self.wallet else AT_ONCE
 
 
 ENVIRONMENTS: Final = (

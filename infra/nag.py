@@ -33,8 +33,9 @@ class Left:
 LEFT = (
     Left(
         ("AwsSolutions-IAM5[Resource::*]",),
-        "Neither interfaces of a network nor traces have names before they are made; AWS takes no "
-        "narrower resource. Tests hold that no other action has one.",
+        "Neither interfaces of a network nor traces have names before they are made, and an "
+        "account's streams are listed as a whole; AWS takes no narrower resource. Tests hold that "
+        "no other action has one.",
     ),
     Left(
         (
@@ -95,7 +96,7 @@ LEFT = (
 
 def acknowledge(stage: cdk.Stage, environment: Environment) -> None:
     """Leave the findings above, each where it is and nowhere else."""
-    for left in (*LEFT, *_folders(stage), *_smaller(environment)):
+    for left in (*LEFT, *_folders(stage), *_smaller(environment), *_wallet(environment)):
         for path in left.where:
             cdk.Validations.of(_at(stage, path)).acknowledge(
                 *(cdk.Acknowledgment(id=rule, reason=left.reason) for rule in left.rules)
@@ -117,6 +118,31 @@ def _folders(stage: cdk.Stage) -> Iterator[Left]:
     yield Left(
         tuple(f"AwsSolutions-IAM5[Resource::{place}]" for place in places),
         "Objects of one folder: their names are digests and versions that are yet to come.",
+    )
+
+
+def _wallet(environment: Environment) -> Iterator[Left]:
+    """What there is only with a wallet."""
+    if environment.wallet is None:
+        return
+    copies, address = "<CopiesA993ADEE.Arn>", environment.wallet.address or "0x"
+    places = (f"{copies}/audit/*", f"{copies}/audit/{address}/*")
+    last = ("signer/Unsigned", "signer/Unsent", "signer/Unfollowed")
+    yield Left(
+        tuple(f"AwsSolutions-IAM5[Resource::{place}]" for place in places),
+        "Objects of one folder: their names are numbers that are yet to come.",
+        ("signer",),
+    )
+    yield Left(
+        ("AwsSolutions-SQS3", "Serverless-SQSRedrivePolicy"),
+        "The last place already, watched by an alarm.",
+        last,
+    )
+    yield Left(
+        ("AwsSolutions-SMG4",),
+        "A wallet's key is its address: a new one is another wallet, and is changed to by "
+        "docs/runbooks/wallet-keys.md, as its requester's secret and its endpoints are.",
+        ("signer/KeySecret", "signer/Stamps", "signer/Nodes"),
     )
 
 

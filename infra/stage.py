@@ -17,6 +17,7 @@ from infra.stacks.data import DataStack
 from infra.stacks.models import ModelsStack
 from infra.stacks.network import NetworkStack
 from infra.stacks.observability import ObservabilityStack
+from infra.stacks.signer import SignerStack
 
 
 class EnvironmentStage(cdk.Stage):
@@ -36,8 +37,13 @@ class EnvironmentStage(cdk.Stage):
         models = ModelsStack(self, "models", environment, data)
         alerts = AlertsStack(self, "alerts", environment, data, layers)
         compute = ComputeStack(self, "compute", environment, network, data, models, alerts, layers)
-        api = ApiStack(self, "api", environment, network, data, models, layers)
+        signer = None
+        if environment.wallet is not None:
+            signer = SignerStack(self, "signer", environment, environment.wallet, data, layers)
+        api = ApiStack(self, "api", environment, network, data, models, layers, signer)
         api.add_stack_dependency(compute, "the database is upgraded before the API is replaced")
-        ObservabilityStack(self, "observability", environment, data, models, alerts, compute, api)
+        ObservabilityStack(
+            self, "observability", environment, data, models, alerts, compute, api, signer
+        )
         cdk.Tags.of(self).add("environment", environment.name)
         nag.acknowledge(self, environment)

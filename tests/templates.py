@@ -12,7 +12,13 @@ from pathlib import Path
 import pytest
 
 FULL = "full"
-"""An environment for tests, with everything that can be switched on."""
+"""An environment for tests, with everything that can be switched on but a wallet."""
+
+WALLET = "wallet"
+"""The same with a wallet."""
+
+PEOPLE = "arn:aws:iam::123456789012:role"
+"""Where the people of its wallet have their own roles."""
 
 
 @contextmanager
@@ -35,7 +41,7 @@ def write(folder: Path) -> None:
         import aws_cdk as cdk
 
         from infra.app import build
-        from infra.environments import ENVIRONMENTS
+        from infra.environments import ENVIRONMENTS, Wallet
 
         full = dataclasses.replace(
             ENVIRONMENTS[-1],
@@ -47,8 +53,20 @@ def write(folder: Path) -> None:
             reserve_concurrency=True,
             settings={"LEAGUES": "E0,SP1", "PROFILE": "value"},
         )
+        wallet = dataclasses.replace(
+            full,
+            name=WALLET,
+            wallet=Wallet(
+                "testnet",
+                address="0x52908400098527886E0F7030069857D2E4169EE7",
+                compliance=True,
+                custodians=(f"{PEOPLE}/custodian",),
+                policy_approvers=(f"{PEOPLE}/policies",),
+                approvers=(f"{PEOPLE}/approver",),
+            ),
+        )
         app = cdk.App(outdir=str(folder), analytics_reporting=False)
-        build(app, (*ENVIRONMENTS, full), layers=folder / "none")
+        build(app, (*ENVIRONMENTS, full, wallet), layers=folder / "none")
         app.synth()
 
 

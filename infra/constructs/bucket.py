@@ -13,7 +13,13 @@ class PrivateBucket(s3.Bucket):
     """A bucket whose earlier versions are kept for 90 days, and who read it is written down."""
 
     def __init__(
-        self, scope: Construct, name: str, environment: Environment, *, readings: s3.IBucket | None
+        self,
+        scope: Construct,
+        name: str,
+        environment: Environment,
+        *,
+        readings: s3.IBucket | None,
+        locked: s3.ObjectLockRetention | None = None,
     ) -> None:
         """A bucket.
 
@@ -22,6 +28,8 @@ class PrivateBucket(s3.Bucket):
             name: in the stack.
             environment: says whether it outlives the stack.
             readings: where it is written down who read; None for that bucket itself.
+            locked: how long nobody can delete or overwrite an object; such a bucket always
+                outlives its stack.
         """
         super().__init__(
             scope,
@@ -32,7 +40,9 @@ class PrivateBucket(s3.Bucket):
             enforce_ssl=True,
             minimum_tls_version=1.2,
             versioned=True,
-            removal_policy=fate(environment),
+            removal_policy=cdk.RemovalPolicy.RETAIN if locked else fate(environment),
+            object_lock_enabled=True if locked else None,
+            object_lock_default_retention=locked,
             lifecycle_rules=[
                 s3.LifecycleRule(
                     abort_incomplete_multipart_upload_after=cdk.Duration.days(7),

@@ -15,8 +15,8 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.environments import AT_ONCE, Environment
-from infra.paths import ROOT
+from infra.environments import Environment
+from infra.paths import ROOT, UNBUILT
 
 NAMESPACE: Final = "BettingAI"
 """Of every metric of the product; the only dimension is ``service``."""
@@ -105,7 +105,23 @@ class Function(Construct):
         variables: Mapping[str, str],
         place: Place | None = None,
         asynchronous: Asynchronous | None = None,
+        product: bool = True,
+        path: str | None = None,
     ) -> None:
+        """A function.
+
+        Args:
+            scope: of the stack.
+            name: of its folder.
+            environment: says what all functions are told, and how long logs are kept.
+            size: what it may use.
+            layers: in order.
+            variables: without their prefix; in full where it does not run the product.
+            place: within a network.
+            asynchronous: how events are handled that nobody waits for.
+            product: whether it runs the product, and is told what all its functions are.
+            path: of its role, where others know the role by it.
+        """
         super().__init__(scope, "".join(word.capitalize() for word in name.split("_")))
         self.name = name
         log = logs.LogGroup(
@@ -119,24 +135,21 @@ class Function(Construct):
             "Role",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
             description=f"What {name} may do",
+            path=path,
         )
         self.allow("logs:CreateLogStream", "logs:PutLogEvents", on=[log.log_group_arn])
         if place is not None:
             # AWS knows no narrower resource: interfaces have no name before they exist.
             self.allow(*_CONNECTING, on=["*"])
-        told = {
-            "HOME": "/tmp/betting-ai",  # noqa: S108 - a Lambda's own, and its only place to write
-            "LOG_LEVEL": "INFO",
-            **environment.settings,
-            **variables,
-        }
+        folder = ROOT / "functions" / name
         self.function = lambda_.Function(
             self,
             "Function",
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=lambda_.Architecture.X86_64,
             code=lambda_.Code.from_asset(
-                str(ROOT / "functions" / name), exclude=["events", "__pycache__", "*.pyc"]
+                str(folder if folder.is_dir() else UNBUILT),
+                exclude=["events", "__pycache__", "*.pyc"],
             ),
             handler="handler.handler",
             layers=layers,
@@ -147,13 +160,11 @@ class Function(Construct):
             timeout=cdk.Duration.seconds(size.seconds),
             memory_size=size.memory,
             reserved_concurrent_executions=(
-                AT_ONCE[name] if environment.reserve_concurrency else None
+                environment.at_once[name] if environment.reserve_concurrency else None
             ),
             environment={
-                **{f"BETTING_AI_{key}": value for key, value in told.items()},
+                **(_told(environment, variables) if product else variables),
                 "POWERTOOLS_SERVICE_NAME": name,
-                "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
-                "POWERTOOLS_LOG_LEVEL": told["LOG_LEVEL"],
             },
             vpc=place.vpc if place else None,
             vpc_subnets=(
@@ -170,6 +181,11 @@ class Function(Construct):
                 on_success=destinations.SqsDestination(done) if done else None,
             )
 
+    def tell(self, variables: Mapping[str, str]) -> None:
+        """Give it more variables of the product, without their prefix."""
+        for key, value in variables.items():
+            self.function.add_environment(f"BETTING_AI_{key}", value)
+
     def allow(
         self, *actions: str, on: Iterable[str], only: Mapping[str, Any] | None = None
     ) -> None:
@@ -183,3 +199,17 @@ class Function(Construct):
         self.role.add_to_policy(
             iam.PolicyStatement(actions=[*actions], resources=[*on], conditions=only)
         )
+
+
+def _told(environment: Environment, variables: Mapping[str, str]) -> dict[str, str]:
+    told = {
+        "HOME": "/tmp/betting-ai",  # noqa: S108 - a Lambda's own, and its only place to write
+        "LOG_LEVEL": "INFO",
+        **environment.settings,
+        **variables,
+    }
+    return {
+        **{f"BETTING_AI_{key}": value for key, value in told.items()},
+        "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
+        "POWERTOOLS_LOG_LEVEL": told["LOG_LEVEL"],
+    }

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra.paths import LAYERS
-
-_UNBUILT: Final = Path(__file__).parent / "unbuilt"
+from infra.paths import LAYERS, UNBUILT
 
 
 class Layers(Construct):
@@ -39,7 +36,7 @@ class Layers(Construct):
                 name.capitalize(),
                 # Templates can be written and looked at before anything is built; deploying
                 # refuses (`infra.account`).
-                code=lambda_.Code.from_asset(str(folder if folder.is_dir() else _UNBUILT)),
+                code=lambda_.Code.from_asset(str(folder if folder.is_dir() else UNBUILT)),
                 compatible_architectures=[lambda_.Architecture.X86_64],
                 compatible_runtimes=[lambda_.Runtime.PYTHON_3_13],
                 license="Apache-2.0",

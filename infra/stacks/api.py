@@ -19,6 +19,7 @@ from infra.environments import Environment
 from infra.stacks.data import DataStack
 from infra.stacks.models import ModelsStack
 from infra.stacks.network import NetworkStack
+from infra.stacks.signer import SignerStack
 
 STAGE: Final = "live"
 
@@ -73,10 +74,11 @@ class ApiStack(cdk.Stack):
         data: DataStack,
         models: ModelsStack,
         layers: Path,
+        signer: SignerStack | None,
     ) -> None:
         super().__init__(scope, name)
         self.gateway = self._gateway(environment)
-        self.function = self._function(environment, network, data, models, layers)
+        self.function = self._function(environment, network, data, models, layers, signer)
         self._routes()
         self._failures()
         self._clients(environment)
@@ -152,6 +154,7 @@ class ApiStack(cdk.Stack):
         data: DataStack,
         models: ModelsStack,
         layers: Path,
+        signer: SignerStack | None,
     ) -> Function:
         host = f"{self.gateway.rest_api_id}.execute-api.{self.region}.{self.url_suffix}"
         networks = {"API_NETWORKS": ",".join(environment.networks)} if environment.networks else {}
@@ -169,7 +172,10 @@ class ApiStack(cdk.Stack):
                 **networks,
             },
             place=network.place,
+            path=signer.requester_path if signer else None,
         )
+        if signer is not None:
+            signer.let_ask(function)
         data.let_in(function)
         models.let_read(function)
         function.allow("secretsmanager:GetSecretValue", on=[data.application_secret.secret_arn])

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import aws_cdk as cdk
-from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_rds as rds
@@ -16,6 +13,7 @@ from constructs import Construct
 from infra.constructs.bucket import PrivateBucket, fate
 from infra.constructs.function import Function, database_url
 from infra.constructs.queues import LastQueue, WorkQueue
+from infra.constructs.table import PrivateTable
 from infra.environments import INGEST_SECONDS, Environment
 from infra.stacks.network import NetworkStack
 
@@ -47,8 +45,8 @@ class DataStack(cdk.Stack):
         self.missed = LastQueue(self, "Missed")
         self.readings = self._readings(environment)
         self.objects = self._objects(environment)
-        self.notes = self._table("Notes", environment, "name")
-        self.once = self._table("Once", environment, "id", expires="expiration")
+        self.notes = PrivateTable(self, "Notes", environment, "name")
+        self.once = PrivateTable(self, "Once", environment, "id", expires="expiration")
         self.application_secret = secretsmanager.Secret(
             self,
             "ApplicationSecret",
@@ -204,34 +202,3 @@ class DataStack(cdk.Stack):
         )
         bucket.node.add_dependency(self.arrived.node.find_child("Policy"))
         return bucket
-
-    def _table(
-        self, name: str, environment: Environment, key: str, expires: str | None = None
-    ) -> dynamodb.Table:
-        options: dict[str, Any] = {}
-        if expires:
-            options["time_to_live_attribute"] = expires
-        return dynamodb.Table(
-            self,
-            name,
-            partition_key=dynamodb.Attribute(name=key, type=dynamodb.AttributeType.STRING),
-            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-            encryption=dynamodb.TableEncryption.AWS_MANAGED,
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=True
-            ),
-            deletion_protection=environment.keep_data,
-            removal_policy=fate(environment),
-            resource_policy=iam.PolicyDocument(
-                statements=[
-                    iam.PolicyStatement(
-                        effect=iam.Effect.DENY,
-                        principals=[iam.AnyPrincipal()],
-                        actions=["dynamodb:*"],
-                        resources=["*"],
-                        conditions={"Bool": {"aws:SecureTransport": "false"}},
-                    )
-                ]
-            ),
-            **options,
-        )

@@ -11,13 +11,15 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.constructs.function import NAMESPACE
+from infra.constructs.metrics import ours
 from infra.environments import Environment
 from infra.stacks.alerts import AlertsStack
 from infra.stacks.api import ApiStack
 from infra.stacks.compute import ComputeStack
 from infra.stacks.data import DataStack
 from infra.stacks.models import ModelsStack
+from infra.stacks.signer import SignerStack
+from infra.stacks.signer_alarms import watch
 
 CONNECTIONS: Final = 20
 """That functions may hold together."""
@@ -43,6 +45,7 @@ class ObservabilityStack(cdk.Stack):
         alerts: AlertsStack,
         compute: ComputeStack,
         api: ApiStack,
+        signer: SignerStack | None,
     ) -> None:
         super().__init__(scope, name)
         self._tell = actions.SnsAction(alerts.alarms)
@@ -55,6 +58,10 @@ class ObservabilityStack(cdk.Stack):
             "Missed": data.missed,
             "Trainings": models.missed,
         }
+        if signer is not None:
+            self._functions += [signer.sign, signer.broadcast]
+            self._last |= signer.last
+            watch(signer, environment, self._alarm)
         # An environment that does nothing by itself is not missed.
         awake = environment.schedules and not environment.apart
         silence = _MISSING.BREACHING if awake else _MISSING.NOT_BREACHING
@@ -337,17 +344,6 @@ class ObservabilityStack(cdk.Stack):
                 when("FORECASTED", 100),
             ],
         )
-
-
-def ours(function: str, name: str, statistic: str, period: cdk.Duration) -> cloudwatch.Metric:
-    """A metric that a function tells of by its log."""
-    return cloudwatch.Metric(
-        namespace=NAMESPACE,
-        metric_name=name,
-        dimensions_map={"service": function},
-        statistic=statistic,
-        period=period,
-    )
 
 
 def waiting(queue: sqs.IQueue) -> cloudwatch.Metric:

@@ -10,6 +10,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -62,6 +63,14 @@ NOWHERE = {
     "BETTING_AI_ALERTS": "sns",
     "BETTING_AI_SNS_TOPIC": "arn:aws:sns:eu-west-1:123456789012:alerts",
     "BETTING_AI_API_AUTHORITIES": "abc123.execute-api.eu-west-1.amazonaws.com",
+    "BETTING_AI_WALLET_ADDRESS": "0x52908400098527886E0F7030069857D2E4169EE7",
+    "BETTING_AI_WALLET_NETWORK": "testnet",
+    "BETTING_AI_RPC_SECRET": "nodes",
+    "BETTING_AI_INTENTS_TABLE": "intents",
+    "BETTING_AI_APPROVALS_TABLE": "approvals",
+    "BETTING_AI_QUOTES_TABLE": "quotes",
+    "BETTING_AI_SIGNED_TABLE": "signed",
+    "BETTING_AI_TRANSFERS_TABLE": "transfers",
 }
 """An environment in which nothing that a function asks is there."""
 
@@ -90,6 +99,24 @@ def built() -> Path:
 
 def layers_of(function: str, at: Path) -> list[Path]:
     return [at / name for name in LAYERS[function]]
+
+
+def laid_over(layers: Collection[Path], at: Path) -> list[Path]:
+    """Where modules of layers are found; a package that is in several lies as one in a folder.
+
+    Lambda lays all layers over each other.
+
+    Args:
+        layers: folders as layers are laid out.
+        at: the folder for what is in several.
+    """
+    found = [layer / "python" for layer in layers]
+    for package in ("betting_ai", "betting_signer"):
+        parts = [one / package for one in found if (one / package).is_dir()]
+        if len(parts) > 1:
+            for part in parts:
+                shutil.copytree(part, at / package, dirs_exist_ok=True)
+    return [at, *found] if at.is_dir() else found
 
 
 def free_port() -> int:
@@ -171,8 +198,8 @@ def running(
     executable = python()
     assert executable is not None
     port, api = free_port(), free_port()
-    path = [*first, task, *(layer / "python" for layer in layers), tool / "client"]
     with tempfile.TemporaryDirectory() as home:
+        path = [*first, task, *laid_over(layers, Path(home) / "opt"), tool / "client"]
         whole = {
             "PATH": "/usr/bin:/bin",
             "HOME": home,

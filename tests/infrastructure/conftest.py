@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from deployed import Deployed
-from templates import FULL, assembly, nobody
+from templates import FULL, WALLET, assembly, nobody
 
 __all__ = ["assembly"]
 
@@ -33,6 +33,12 @@ def deployed(assembly: Path) -> dict[str, Deployed]:
 def each(request: pytest.FixtureRequest, deployed: dict[str, Deployed]) -> Deployed:
     """One environment after the other."""
     return deployed[request.param]
+
+
+@pytest.fixture(scope="session")
+def wallet(deployed: dict[str, Deployed]) -> Deployed:
+    """The environment with a wallet."""
+    return deployed[WALLET]
 
 
 @pytest.fixture(scope="session")

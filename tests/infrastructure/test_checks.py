@@ -47,10 +47,11 @@ def test_every_finding_that_is_left_has_its_reason() -> None:
 
 
 def test_all_stacks_are_there(deployed: dict[str, Deployed]) -> None:
-    assert set(deployed) == {"dev", "stage", "prod", "full"}
-    for one in deployed.values():
+    assert set(deployed) == {"dev", "stage", "prod", "full", "wallet"}
+    for name, one in deployed.items():
         assert set(one.stacks) == {
             *("network", "data", "models", "alerts", "compute", "api", "observability"),
+            *(("signer",) if name == "wallet" else ()),
         }
 
 

@@ -14,7 +14,7 @@ from moto import mock_aws
 
 from infra import account, destroy
 from infra.account import Account, advise
-from infra.environments import AT_ONCE, environment_of
+from infra.environments import AT_ONCE, WALLET_AT_ONCE, Wallet, environment_of
 
 DEV = environment_of("dev")
 TOLD = dataclasses.replace(DEV, emails=("me@example.org",), operators=("me@example.org",))
@@ -58,10 +58,27 @@ def test_who_is_not_told_is_said() -> None:
 def test_layers_that_are_not_built_stop(tmp_path: Path) -> None:
     (tmp_path / "runtime").mkdir()
     missing = account.missing_layers(tmp_path)
-    assert missing == ["inference", "api", "domain"]
+    assert missing == ["inference", "api", "domain", "chain", "signing"]
     advice = advise(Account("eu-west-2", 1000), TOLD, missing)
     assert advice.stops
-    assert advice.lines[-1] == "layers are not built: inference, api, domain; run make layers"
+    assert advice.lines[-1] == (
+        "layers are not built: inference, api, domain, chain, signing; run make layers"
+    )
+
+
+def test_functions_of_a_wallet_that_are_not_there_stop() -> None:
+    assert account.missing_functions(DEV) == []
+    advice = advise(Account("eu-west-2", 1000), TOLD, (), ["sign_transfer"])
+    assert advice.stops
+    assert advice.lines[-1] == "functions are not in this checkout: sign_transfer"
+
+
+def test_a_wallets_functions_are_reserved_for_too() -> None:
+    wallet = dataclasses.replace(RESERVING, wallet=Wallet("testnet"))
+    assert not advise(Account("eu-west-2", NEEDED), RESERVING).stops
+    assert advise(Account("eu-west-2", NEEDED), wallet).stops
+    more = NEEDED + sum(WALLET_AT_ONCE.values())
+    assert not advise(Account("eu-west-2", more), wallet).stops
 
 
 def test_the_account_is_asked(

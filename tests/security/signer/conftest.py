@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from deployed import Deployed
 from fakes.aws import FakeAws, running
 from integration.conftest import administration, empty_url, postgres
 from security.signer.world import World, on_dynamo, on_postgres
+from templates import WALLET, assembly
 
-__all__ = ["administration", "empty_url", "postgres"]
+__all__ = ["administration", "assembly", "empty_url", "postgres"]
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +38,9 @@ def server(empty_url: str, tmp_path: Path) -> Iterator[World]:
     """A wallet on PostgreSQL, where one store is enough."""
     with on_postgres(empty_url, tmp_path) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def wallet(assembly: Path) -> Deployed:
+    """The templates of an environment with a wallet."""
+    return Deployed.read(assembly / f"assembly-betting-ai-{WALLET}")

@@ -159,14 +159,14 @@ def test_no_error_shows_the_key(aws: FakeAws, tmp_path: Path) -> None:
 
 
 def test_no_error_of_what_signs_shows_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    from eth_account.signers.local import LocalAccount
+    from eth_keys.datatypes import PrivateKey
 
     from betting_signer.contract import Transaction
 
-    def careless(self: LocalAccount, *_: object) -> None:
-        raise ValueError(f"cannot sign with {self.key.hex()}")
+    def careless(self: PrivateKey, *_: object) -> None:
+        raise ValueError(f"cannot sign with {self.to_hex()}")
 
-    monkeypatch.setattr(LocalAccount, "sign_transaction", careless)
+    monkeypatch.setattr(PrivateKey, "sign_msg_hash", careless)
     transaction = Transaction(56, 0, FRIEND, 1, "0x", 21_000, "eip1559", 3, 1)
     with pytest.raises(CustodyError, match="failed") as raised:
         sign_with(bytes.fromhex(KEY), ADDRESS, transaction)

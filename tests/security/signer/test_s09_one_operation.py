@@ -47,20 +47,32 @@ def test_an_unknown_operation_that_was_put_is_refused(world: World) -> None:
 
 
 def test_the_package_asks_for_nothing_but_signed_transactions() -> None:
-    asked = {
+    """A digest is signed in one place, and is that of a transaction's fields."""
+    found = [
+        (path.name, ast.unparse(node))
+        for path in PACKAGE.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and "sign_msg" in ast.unparse(node.func)
+    ]
+    signs = "private.sign_msg_hash(keccak256(_unsigned(transaction)))"
+    assert found == [("signing.py", signs)]
+    named = {
         node.attr
         for path in PACKAGE.glob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Attribute) and "sign" in node.attr and "_sign" not in node.attr
     }
-    assert "sign_transaction" in asked
-    assert not {name for name in asked if "message" in name or "typed" in name or "hash" in name}
+    assert {name for name in named if "message" in name or "typed" in name or "hash" in name} == {
+        "sign_msg_hash"
+    }
     text = "".join(path.read_text() for path in PACKAGE.glob("*.py"))
     for word in (
         "sign_message",
         "sign_typed",
         "unsafe_sign",
         "sign_hash",
+        "sign_msg(",
+        "sign_msg_non_recoverable",
         "signHash",
         "encode_def",
     ):

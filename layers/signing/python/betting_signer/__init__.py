@@ -1,6 +1,7 @@
 """The guarded signer: the only code that may use the wallet's key.
 
-It stands alone (eth_account and the standard library; boto3 in `dynamo`, pg8000 in `postgres`),
+It stands alone (eth_keys, rlp and the standard library; botocore in `dynamo` and `lambdas`, pg8000
+in `postgres`, eth_account where a key is made or a keystore read),
 and others build against these modules, which need the standard library only:
 
 - `contract`: the documents that are exchanged. A requester makes an `Intent`, stamps it

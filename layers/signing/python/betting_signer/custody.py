@@ -2,6 +2,9 @@
 
 The key does enter this process's memory, and Python cannot promise to wipe it; what is promised
 is that no value, error, log or file of this package has it.
+
+eth_account, which knows keystores, is loaded where one is read or a key is made: the function that
+signs does neither, and does not have it.
 """
 
 from __future__ import annotations
@@ -16,8 +19,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
-
-from eth_account import Account
 
 from betting_signer.contract import MalformedError, Transaction, document
 from betting_signer.signing import CustodyError, sign_with
@@ -103,6 +104,8 @@ class KeystoreCustody:
         return sign_with(self._key(), address, transaction)
 
     def _key(self) -> bytes:
+        from eth_account import Account
+
         key = None
         try:
             key = bytes(Account.decrypt(json.loads(private_text(self.path)), self.password()))
@@ -117,6 +120,8 @@ class KeystoreCustody:
 
 def new_key() -> tuple[str, str]:
     """(text of a new key as the custodies keep it, its address)."""
+    from eth_account import Account
+
     account = Account.create()
     return account.key.hex(), account.address
 
@@ -127,6 +132,8 @@ def address_of(text: str) -> str:
     Raises:
         CustodyError: it is none.
     """
+    from eth_account import Account
+
     found = None
     with suppress(Exception):  # whatever it is, it is not told
         found = Account.from_key(_key(text)).address
@@ -147,6 +154,8 @@ def keystore(text: str, password: str, *, iterations: int | None = None) -> str:
     Raises:
         CustodyError: it is no key.
     """
+    from eth_account import Account
+
     made: Mapping[str, Any] | None = None
     with suppress(Exception):  # whatever it is, it is not told
         made = Account.encrypt(_key(text) or b"", password, iterations=iterations)

@@ -24,8 +24,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
-import boto3
 from botocore.config import Config
+from botocore.session import Session
 
 from betting_signer.contract import Code, Refusal, Signed
 from betting_signer.custody import SecretsManagerCustody, SecretsManagerRequesters
@@ -52,8 +52,11 @@ def signer() -> Signer:
             *("INTENTS_TABLE", "APPROVALS_TABLE", "QUOTES_TABLE", "SIGNED_TABLE", "STATE_TABLE"),
         )
     }
-    secrets = boto3.client("secretsmanager", config=_CONFIG)
-    tables = Tables(
+    session = Session()  # boto3 around it would only add transfers of files
+    secrets, tables, copies = (
+        session.create_client(name, config=_CONFIG) for name in ("secretsmanager", "dynamodb", "s3")
+    )
+    names = Tables(
         intents=variable["INTENTS_TABLE"],
         approvals=variable["APPROVALS_TABLE"],
         quotes=variable["QUOTES_TABLE"],
@@ -63,8 +66,8 @@ def signer() -> Signer:
     return Signer(
         address=variable["ADDRESS"],
         network=variable["NETWORK"],
-        store=DynamoStore(boto3.client("dynamodb", config=_CONFIG), tables),
-        copies=S3Copies(boto3.client("s3", config=_CONFIG), variable["COPIES_BUCKET"]),
+        store=DynamoStore(tables, names),
+        copies=S3Copies(copies, variable["COPIES_BUCKET"]),
         custody=SecretsManagerCustody(secrets, variable["KEY_SECRET"]),
         requesters=SecretsManagerRequesters(secrets, variable["REQUESTERS_SECRET"]),
         report=report,
