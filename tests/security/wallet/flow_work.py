@@ -105,7 +105,7 @@ def warm() -> None:
 
 
 def ended(worker: int, after: float) -> int:
-    """How a worker ended, by itself or after some seconds; no thread is there when one is forked."""
+    """How a worker ended, by itself or after some seconds, without a thread: workers are forked."""
     deadline = time.monotonic() + after
     while time.monotonic() < deadline:
         gone, status = os.waitpid(worker, os.WNOHANG)
