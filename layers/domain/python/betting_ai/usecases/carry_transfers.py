@@ -26,6 +26,7 @@ from betting_ai.errors import (
     DomainError,
     InvalidInputError,
     StorageUnavailableError,
+    TransferConflictError,
 )
 from betting_ai.ports.chain import Balances, ChainNodes
 from betting_ai.ports.feeds import Payload, PayloadKind
@@ -156,7 +157,9 @@ class CarryTransfers:
             return False
         followed = self._follow(timedelta.max)
         for trouble in followed.troubles:
-            if trouble.transfer_id in (None, transfer_id):
+            # What another has changed meanwhile it has sent: that comes before it is noted.
+            noted = isinstance(trouble.error, TransferConflictError)
+            if trouble.transfer_id in (None, transfer_id) and not noted:
                 raise trouble.error
         return True
 
