@@ -32,7 +32,8 @@ class PrivateBucket(s3.Bucket):
             enforce_ssl=True,
             minimum_tls_version=1.2,
             versioned=True,
-            removal_policy=fate(environment),
+            # Lines on who read come hours later: a bucket of them is never empty in time to go.
+            removal_policy=fate(environment) if readings else cdk.RemovalPolicy.RETAIN,
             lifecycle_rules=[
                 s3.LifecycleRule(
                     abort_incomplete_multipart_upload_after=cdk.Duration.days(7),

@@ -39,7 +39,7 @@ class DataStack(cdk.Stack):
     def __init__(
         self, scope: Construct, name: str, environment: Environment, network: NetworkStack
     ) -> None:
-        super().__init__(scope, name, termination_protection=environment.keep_data)
+        super().__init__(scope, name, termination_protection=environment.protected)
         self._apart = environment.apart
         self.database = self._database(environment, network)
         self.arrived = WorkQueue(self, "Arrived", INGEST_SECONDS)
@@ -115,7 +115,10 @@ class DataStack(cdk.Stack):
         self.database.grant_connect(function.role, f"betting_{function.name}")
 
     def _database(self, environment: Environment, network: NetworkStack) -> rds.DatabaseInstance:
-        engine = rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_18_3)
+        version = environment.database_version
+        engine = rds.DatabaseInstanceEngine.postgres(
+            version=rds.PostgresEngineVersion.of(version, version.partition(".")[0])
+        )
         least, most = environment.database_gb
         database = rds.DatabaseInstance(
             self,
@@ -146,10 +149,12 @@ class DataStack(cdk.Stack):
             backup_retention=cdk.Duration.days(environment.backup_days),
             preferred_backup_window="02:00-02:30",
             preferred_maintenance_window="Tue:03:00-Tue:03:30",
-            auto_minor_version_upgrade=True,
+            # Raised by a deployment: one that AWS raises by itself can be put back by none, as
+            # the template would ask for an older version than its snapshots have.
+            auto_minor_version_upgrade=False,
             copy_tags_to_snapshot=True,
             delete_automated_backups=not environment.keep_data,
-            deletion_protection=environment.keep_data,
+            deletion_protection=environment.protected,
             removal_policy=(
                 cdk.RemovalPolicy.SNAPSHOT if environment.keep_data else cdk.RemovalPolicy.DESTROY
             ),
@@ -220,7 +225,7 @@ class DataStack(cdk.Stack):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
-            deletion_protection=environment.keep_data,
+            deletion_protection=environment.protected,
             removal_policy=fate(environment),
             resource_policy=iam.PolicyDocument(
                 statements=[

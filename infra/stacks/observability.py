@@ -22,6 +22,12 @@ from infra.stacks.models import ModelsStack
 CONNECTIONS: Final = 20
 """That functions may hold together."""
 
+_LOST: Final = {
+    "AsyncEventsDropped": "an event was dropped before its time",
+    "DestinationDeliveryFailures": "the queue of failures, or of what follows, was not reached",
+}
+"""What Lambda tells of events that no queue has."""
+
 _MISSING = cloudwatch.TreatMissingData
 _ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
 _BELOW = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
@@ -142,6 +148,15 @@ class ObservabilityStack(cdk.Stack):
                 above=0,
                 times=3,
             )
+            if not function.asynchronous:
+                continue
+            for metric, what in _LOST.items():
+                self._alarm(
+                    f"{title}{metric}",
+                    f"{what} for {function.name}: docs/runbooks/redrive.md",
+                    function.function.metric(metric, period=_FIVE, statistic="Sum"),
+                    above=0,
+                )
         for title, queue in self._last.items():
             self._alarm(
                 f"{title}Waiting",

@@ -219,6 +219,8 @@ def test_tables_are_encrypted_kept_and_take_tls_alone(each: Deployed) -> None:
 
 def test_the_database_is_private_encrypted_and_takes_tls_and_tokens(each: Deployed) -> None:
     [database] = each.all("AWS::RDS::DBInstance")
+    assert "." in database.properties["EngineVersion"]  # a whole version, which AWS leaves as it is
+    assert database.properties["AutoMinorVersionUpgrade"] is False
     told = database.properties
     assert told["PubliclyAccessible"] is False
     assert told["StorageEncrypted"] is True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import boto3
@@ -97,8 +98,30 @@ def test_what_stays_is_named(assembly: Path) -> None:
     assert kinds.count("stays: secret") == 2
     assert [kind for kind in kinds if "snapshot" in kind]
     assert [kind for kind in kinds if kind.startswith("stays for 30 days: key")]
-    [dev] = destroy.remains(destroy.stacks_of("dev", assembly))
-    assert dev.startswith("stays for 30 days: key")
+    assert "stays for 30 days: the database's own backups" in kinds
+    dev = sorted(destroy.remains(destroy.stacks_of("dev", assembly)))
+    kinds = [line.split(" (")[0] for line in dev]
+    assert kinds.count("stays: bucket, with all versions in it") == 1  # of who read what
+    assert kinds.count("stays for 30 days: key, to be called back until then") == 1
+    assert {kind for kind in kinds if "log group" not in kind} == {
+        "stays: bucket, with all versions in it",
+        "stays for 30 days: key, to be called back until then",
+    }
+    assert "stays: log group API-Gateway-Execution-Logs_*" in kinds
+
+
+@pytest.mark.parametrize("words", [["prod"], ["--may", "stage"]])
+def test_what_is_protected_is_refused_at_once(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert destroy.main(words) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"{words[-1]} is protected; nothing was deleted: ")
+    assert told.count("\n") == 1
+
+
+def test_what_may_go_is_not_asked_about_twice() -> None:
+    assert destroy.main(["--may", "dev"]) == 0
 
 
 BUCKETS = {
@@ -173,4 +196,25 @@ def test_nothing_goes_before(
 
     monkeypatch.setattr("builtins.input", asked)
     assert destroy.main(["dev"]) == 1
+    assert versions(cloud["Goes"]) == 4
+
+
+def test_what_aws_still_protects_is_not_half_deleted(
+    cloud: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The environment's file says it may go, but nobody has deployed that yet."""
+    client = boto3.client("cloudformation")  # moto protects no stack
+    when = datetime(2025, 3, 15, tzinfo=UTC)
+    stack = {"CreationTime": when, "StackStatus": "CREATE_COMPLETE"}
+    with Stubber(client) as aws:
+        for name, protects in (("data", True), ("never", False)):
+            told = stack | {"StackName": name, "EnableTerminationProtection": protects}
+            aws.add_response(
+                "describe_stacks", {"Stacks": [told]}, {"StackName": f"betting-ai-dev-{name}"}
+            )
+        monkeypatch.setattr(destroy, "_formation", lambda: client)
+        monkeypatch.setattr("builtins.input", lambda prompt: "dev")
+        assert destroy.main(["dev"]) == 1
+        aws.assert_no_pending_responses()
+    assert capsys.readouterr().err.startswith("betting-ai-dev-data is still protected; nothing")
     assert versions(cloud["Goes"]) == 4

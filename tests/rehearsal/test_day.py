@@ -29,6 +29,7 @@ VERSION = "2024-06-30"
 FUNCTIONS = {
     *("FetchFeeds", "IngestRaw", "SelectTop3", "SettlePicks", "MigrateDb", "SendAlerts", "Api"),
 }
+ASYNCHRONOUS = ("FetchFeeds", "SelectTop3", "SettlePicks", "MigrateDb")
 
 
 def at(clock: str, day: str = SATURDAY) -> datetime:
@@ -401,6 +402,8 @@ def _every_alarm_can_go_off(day: Day) -> None:
     assert {one.name[:-8] for one in others} == {
         *(f"{name}Errors" for name in ("Api", "IngestRaw", "MigrateDb", "SendAlerts")),
         *(f"{name}Throttles" for name in FUNCTIONS),
+        *(f"{name}AsyncEventsDropped" for name in ASYNCHRONOUS),
+        *(f"{name}DestinationDeliveryFailures" for name in ASYNCHRONOUS),
         *("ApiFailures", "ApiSlow", "ArrivedLate", "MissedWaiting", "UntoldWaiting"),
         *("TrainingsWaiting", "RetrainFailed", "PromoteFailed", "ClosingLineLost"),
         *("ResultsMissing", "DatabaseConnections", "DatabaseBusy", "DatabaseFull", "OldPrices"),
