@@ -192,7 +192,12 @@ def masked(text: str) -> str:
 @pytest.mark.usefixtures("full")
 @pytest.mark.parametrize(
     ("command", "words"),
-    [("keys list", ("keys", "list")), ("review list", ("review",)), ("doctor", ("doctor",))],
+    [
+        ("keys list", ("keys", "list")),
+        ("review list", ("review",)),
+        ("doctor", ("doctor",)),
+        ("verify", ("history", "verify")),
+    ],
 )
 def test_what_is_looked_at_there_looks_as_here(
     operator: Operator, command: str, words: tuple[str, ...]
@@ -204,7 +209,7 @@ def test_what_is_looked_at_there_looks_as_here(
     there = operator.there(*words, "--json")
     assert (but_ages(there.out), there.code, there.err) == (but_ages(here.out), here.code, "")
     here, there = operator(*words), operator.there(*words)
-    assert here.out.count("\n") > 3
+    assert here.out.count("\n") >= 3
     assert there == here
 
 
@@ -571,7 +576,6 @@ TYPED = [
     [
         *((name,) for name in TYPED if name not in REMOTE),
         ("history",),
-        ("history", "verify"),
         ("db", "status"),
         ("db", "reset", "--yes"),
         ("ingest",),
