@@ -13,7 +13,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from betting_ai.adapters.sql.engine import connect
 from betting_ai.adapters.sql.roles import CONNECTIONS, ROLES, ensure_roles
-from betting_ai.adapters.sql.tables import Base
+from betting_ai.adapters.sql.tables import metadata
 from betting_ai.adapters.sql.unit_of_work import SqlUnitOfWork, unit_of_work_factory
 from betting_ai.clock import FixedClock
 from betting_ai.domain.keys import Scope
@@ -110,7 +110,7 @@ def test_the_api_knows_keys_and_bets_and_makes_no_key(as_: As, world: World) -> 
 
 
 def test_no_role_changes_the_schema_or_has_a_table_nobody_knows(as_: As) -> None:
-    known = set(Base.metadata.tables)
+    known = set(metadata.tables)
     for role in ROLES:
         named = {what.split()[0] for what in (*role.adds, *role.changes, *role.removes)}
         assert named <= known

@@ -30,7 +30,6 @@ from betting_ai.adapters.feeds.sample import SampleFeed
 from betting_ai.adapters.local.model_store import FolderModelStore
 from betting_ai.adapters.local.object_store import LocalObjectStore
 from betting_ai.adapters.local.once import NotedOnce
-from betting_ai.adapters.local.postgres import EmbeddedPostgres
 from betting_ai.adapters.local.secrets import LocalSecrets
 from betting_ai.adapters.sql.database import open_database, reach_database
 from betting_ai.adapters.sql.figures import Figures, read_figures
@@ -599,6 +598,8 @@ class App:
             DatabaseUnavailableError: it is there, but cannot be reached.
         """
         if self._url is None:
+            from betting_ai.adapters.local.postgres import EmbeddedPostgres  # noqa: PLC0415 - not in AWS
+
             server = EmbeddedPostgres(self.settings.home)
             if not server.exists:
                 return f"embedded, in {server.location}, made when first needed", None
@@ -651,6 +652,8 @@ class App:
         Args:
             clock: tells what counts as the present there.
         """
+        from betting_ai.adapters.local.postgres import EmbeddedPostgres  # noqa: PLC0415 - as above
+
         home = self.settings.home / "replay"
         home.mkdir(parents=True, exist_ok=True)
         lock = self._stack.enter_context((home / "lock").open("w"))
