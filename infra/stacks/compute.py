@@ -103,7 +103,7 @@ class ComputeStack(cdk.Stack):
             "select_top3",
             Size(seconds=300, memory=1769),
             artifacts,
-            Asynchronous(data.failures, hours=3, done=alerts.queue),
+            Asynchronous(data.failures, hours=1, done=alerts.queue),
             database=True,
             layers=("runtime", "inference", "domain"),
         )

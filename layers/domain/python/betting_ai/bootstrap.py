@@ -267,7 +267,7 @@ class App:
     @property
     def select_top3(self) -> SelectTop3:
         """Selects the day's bets."""
-        return SelectTop3(self.units, self.registry)
+        return SelectTop3(self.units, self.registry, self.clock)
 
     @property
     def publish_slate(self) -> PublishSlate:
