@@ -184,6 +184,7 @@ class ComputeStack(cdk.Stack):
         migrate.allow("secretsmanager:GetSecretValue", on=[data.application_secret.secret_arn])
         if not self._environment.apart:
             migrate.allow("secretsmanager:GetSecretValue", on=[data.master_secret.secret_arn])
+        data.let_in_owner(migrate)
         migrate.allow(
             "s3:GetObject",
             on=[data.objects.arn_for_objects("raw/*"), data.objects.arn_for_objects("inbox/*")],

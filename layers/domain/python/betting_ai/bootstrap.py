@@ -150,7 +150,8 @@ class App:
 
     @property
     def _password(self) -> Callable[[URL], str] | None:
-        if self.settings.database_auth == "password":
+        """Makes tokens, for who has no other password or whose managed one is refused."""
+        if self.settings.database_auth == "password" and self.settings.database_secret is None:
             return None
         from betting_ai.adapters.aws.database import token  # noqa: PLC0415 - AWS alone
 
@@ -605,7 +606,7 @@ class App:
             where = f"embedded, PostgreSQL {server.version} in {server.location}"
         else:
             where = "the one that DATABASE_URL names"
-        with reach_database(self._url, self.settings.home) as engine:
+        with reach_database(self._url, self.settings.home, password=self._password) as engine:
             return where, examine(engine, self.clock.now())
 
     def upgrade_database(self) -> dict[str, Any]:
@@ -618,7 +619,7 @@ class App:
             DatabaseUnavailableError: it cannot be reached, or a table was in use for too long;
                 nothing was changed.
         """
-        with reach_database(self._url, self.settings.home) as engine:
+        with reach_database(self._url, self.settings.home, password=self._password) as engine:
             before = current_revision(engine)
             if before is not None and before > HEAD:
                 return {"revision_before": before, "revision": before, "roles": {}}
