@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 AT_ONCE: Final[Mapping[str, int]] = {
-    "api": 8,
+    "api": 6,
     "ingest_raw": 4,
     "select_top3": 2,
     "settle_picks": 2,
@@ -20,7 +20,8 @@ AT_ONCE: Final[Mapping[str, int]] = {
 }
 """Most of each function that run at the same time, where concurrency is reserved.
 
-Each of those that use the database holds one connection; a role of the database may hold no more.
+Each of those that use the database holds one connection; its role may hold a few more, as those of
+environments that are gone stay open for some minutes.
 """
 
 INGEST_SECONDS: Final = 300

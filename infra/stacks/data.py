@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
@@ -18,6 +18,9 @@ from infra.constructs.function import Function, database_url
 from infra.constructs.queues import LastQueue, WorkQueue
 from infra.environments import INGEST_SECONDS, Environment
 from infra.stacks.network import NetworkStack
+
+OWNER: Final = "betting_owner"
+"""Who owns the database."""
 
 
 class DataStack(cdk.Stack):
@@ -114,6 +117,14 @@ class DataStack(cdk.Stack):
             return
         self.database.grant_connect(function.role, f"betting_{function.name}")
 
+    def let_in_owner(self, function: Function) -> None:
+        """Let a function log in as who owns the database by token too, should RDS ask for one.
+
+        It asks members of ``rds_iam``, which who makes roles that are members may become.
+        """
+        if not self._apart:
+            self.database.grant_connect(function.role, OWNER)
+
     def _database(self, environment: Environment, network: NetworkStack) -> rds.DatabaseInstance:
         version = environment.database_version
         engine = rds.DatabaseInstanceEngine.postgres(
@@ -127,7 +138,7 @@ class DataStack(cdk.Stack):
             instance_type=ec2.InstanceType(environment.database_class),
             database_name="betting",
             manage_master_user_password=True,
-            credentials=rds.Credentials.from_username("betting_owner"),
+            credentials=rds.Credentials.from_username(OWNER),
             vpc=network.place.vpc,
             vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED),
             security_groups=[network.database],

@@ -19,7 +19,7 @@ from infra.stacks.compute import ComputeStack
 from infra.stacks.data import DataStack
 from infra.stacks.models import ModelsStack
 
-CONNECTIONS: Final = 20
+CONNECTIONS: Final = 24
 """That functions may hold together."""
 
 _LOST: Final = {

@@ -93,7 +93,7 @@ def test_connections_stay_within_the_budget(deployed: dict[str, Deployed]) -> No
     }
     assert sum(reserved[name] for name in DATABASE) <= CONNECTIONS
     for name, limit in limits.items():
-        assert reserved[name] <= limit, name
+        assert reserved[name] < limit, name  # what is gone may still hold one
     for one in deployed.values():
         for mapping in one.all("AWS::Lambda::EventSourceMapping"):
             most = mapping.properties["ScalingConfig"]["MaximumConcurrency"]
@@ -128,6 +128,8 @@ def test_what_fails_for_good_is_kept_somewhere(each: Deployed) -> None:
             done[name] = where["OnSuccess"]["Destination"]
         assert config.properties["MaximumRetryAttempts"] == 2
         assert 0 < config.properties["MaximumEventAgeInSeconds"] <= 6 * 3600
+        if name == "select_top3":  # what comes later has less and less to tell
+            assert config.properties["MaximumEventAgeInSeconds"] == 3600
     queues = {one.name: one for one in each.all("AWS::SQS::Queue")}
     for mapping in each.all("AWS::Lambda::EventSourceMapping"):
         name = named(each, each.told(mapping.properties["FunctionName"], mapping.stack))

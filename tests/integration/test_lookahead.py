@@ -105,7 +105,8 @@ def replay(engine: Engine) -> Iterator[Replay]:
     payloads = FolderFeed(FOOTBALL, FixedClock(RECEIVED)).fetch(asked).payloads
     assert ingest(IngestCommand(payloads)).count(REFUSED) == 0
     refresh_statistics(engine)
-    yield Replay(engine, SelectTop3(units, Registry(FolderModelStore(shipped_models()))))
+    registry = Registry(FolderModelStore(shipped_models()))
+    yield Replay(engine, SelectTop3(units, registry, FixedClock(RECEIVED)))
     shutil.rmtree(folder)
 
 

@@ -141,11 +141,13 @@ def test_a_statement_that_takes_too_long_is_ended(as_: As) -> None:
     api = as_("api")
     settings = api.rows(
         "SELECT name, setting FROM pg_settings WHERE name IN "
-        "('statement_timeout', 'lock_timeout', 'idle_session_timeout')"
+        "('statement_timeout', 'lock_timeout', 'idle_session_timeout', "
+        "'idle_in_transaction_session_timeout')"
     )
     assert {row["name"]: row["setting"] for row in settings} == {
         "statement_timeout": "20000",
         "lock_timeout": "5000",
-        "idle_session_timeout": "1800000",
+        "idle_session_timeout": "300000",
+        "idle_in_transaction_session_timeout": "30000",
     }
     assert Decimal(settings[0]["setting"]) > 0

@@ -149,7 +149,8 @@ class App:
 
     @property
     def _password(self) -> Callable[[URL], str] | None:
-        if self.settings.database_auth == "password":
+        """Makes tokens, for who has no other password or whose managed one is refused."""
+        if self.settings.database_auth == "password" and self.settings.database_secret is None:
             return None
         from betting_ai.adapters.aws.database import token  # noqa: PLC0415 - AWS alone
 
@@ -266,7 +267,7 @@ class App:
     @property
     def select_top3(self) -> SelectTop3:
         """Selects the day's bets."""
-        return SelectTop3(self.units, self.registry)
+        return SelectTop3(self.units, self.registry, self.clock)
 
     @property
     def publish_slate(self) -> PublishSlate:
@@ -606,7 +607,7 @@ class App:
             where = f"embedded, PostgreSQL {server.version} in {server.location}"
         else:
             where = "the one that DATABASE_URL names"
-        with reach_database(self._url, self.settings.home) as engine:
+        with reach_database(self._url, self.settings.home, password=self._password) as engine:
             return where, examine(engine, self.clock.now())
 
     def upgrade_database(self) -> dict[str, Any]:
@@ -619,7 +620,7 @@ class App:
             DatabaseUnavailableError: it cannot be reached, or a table was in use for too long;
                 nothing was changed.
         """
-        with reach_database(self._url, self.settings.home) as engine:
+        with reach_database(self._url, self.settings.home, password=self._password) as engine:
             before = current_revision(engine)
             if before is not None and before > HEAD:
                 return {"revision_before": before, "revision": before, "roles": {}}
