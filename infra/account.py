@@ -80,6 +80,8 @@ def advise(account: Account, environment: Environment, unbuilt: Sequence[str] = 
         lines.append(f"nobody is told of slates: {environment.name} names no emails")
     if not environment.operators:
         lines.append(f"nobody is told of alarms: {environment.name} names no operators")
+    if not environment.operators and not environment.emails:
+        lines.append("nobody is told of cost: name operators, or emails at the least")
     if unbuilt:
         stops = True
         lines.append(f"layers are not built: {', '.join(unbuilt)}; run make layers")

@@ -58,6 +58,7 @@ def test_who_is_not_told_is_said() -> None:
     lines = advise(Account("eu-west-2", 1000), dataclasses.replace(DEV, emails=())).lines
     assert "nobody is told of slates: dev names no emails" in lines
     assert "nobody is told of alarms: dev names no operators" in lines
+    assert "nobody is told of cost: name operators, or emails at the least" in lines
 
 
 def test_layers_that_are_not_built_stop(tmp_path: Path) -> None:
