@@ -125,8 +125,9 @@ bootstrap: $(VENV)/.dev $(CDK) ## Prepare an account and region for deployments,
 	@$(WITH_NODE) $(CDK) bootstrap
 
 deploy: $(VENV)/.dev $(CDK) ## Deploy an environment to AWS: make deploy ENV=dev
-	@$(BIN)/python -m infra.account $(ENV)
+	@$(BIN)/python -m infra.account --may $(ENV)
 	@$(MAKE) --no-print-directory layers
+	@$(BIN)/python -m infra.account $(ENV)
 	@$(WITH_NODE) $(CDK) deploy $(STACKS) --outputs-file build/aws-$(ENV).json $(ARGS)
 
 destroy: $(VENV)/.dev $(CDK) ## Delete an environment, and name what stays: make destroy ENV=dev

@@ -129,14 +129,21 @@ def _formation() -> Any:  # noqa: ANN401 - boto3 has no types
 
 
 def empty(bucket: str) -> int:
-    """Delete every version of every object; returns how many."""
+    """Delete every version of every object; returns how many.
+
+    Raises:
+        BotoCoreError: nobody is logged in.
+        ClientError: S3 refuses, as a whole or one version.
+    """
     client = boto3.client("s3", region_name=os.environ.get("AWS_REGION"))
     count = 0
     for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket):
         versions = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
         keys = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in versions]
         if keys:
-            client.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+            done = client.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+            for refused in done.get("Errors", ()):  # they come with an answer that is well
+                raise ClientError({"Error": refused}, "DeleteObjects")
         count += len(keys)
     return count
 

@@ -22,6 +22,9 @@ from infra.stacks.models import ModelsStack
 CONNECTIONS: Final = 24
 """That functions may hold together."""
 
+_MAILS: Final = 10
+"""That one notification of a budget goes to at most."""
+
 _LOST: Final = {
     "AsyncEventsDropped": "an event was dropped before its time",
     "DestinationDeliveryFailures": "the queue of failures, or of what follows, was not reached",
@@ -318,10 +321,16 @@ class ObservabilityStack(cdk.Stack):
         )
 
     def _cost(self, environment: Environment, alerts: AlertsStack) -> None:
-        """Operators are told by mail and by topic: at 80 %, at all of it, and ahead of time."""
+        """Operators are told by their topic: at 80 %, at all of it, and ahead of time.
+
+        Where there are none, those who are told of slates are, by mail.
+        """
+        mails = () if environment.operators else environment.emails
         told = [
-            budgets.CfnBudget.SubscriberProperty(
-                subscription_type="SNS", address=alerts.alarms.topic_arn
+            budgets.CfnBudget.SubscriberProperty(subscription_type=kind, address=address)
+            for kind, address in (
+                ("SNS", alerts.alarms.topic_arn),
+                *(("EMAIL", mail) for mail in mails[:_MAILS]),
             )
         ]
 

@@ -248,6 +248,22 @@ def test_what_is_done_there_is_what_is_done_here(
     assert there.out.count("\n") >= 1
 
 
+def test_the_record_is_proven_there_as_here(world: World, operator: Operator) -> None:
+    world.publish(slate(pick(0), pick(1, 2)))
+    world.change("UPDATE slates SET created_at = as_of")
+    for words in ((), ("--json",)):
+        here = operator("history", "verify", *words)
+        assert here.code == 0
+        assert operator.there("history", "verify", *words) == here
+    world.change("UPDATE recommendations SET price = price + 0.5")
+    for words in ((), ("--json",)):
+        here = operator("history", "verify", *words)
+        assert here.code == 1
+        assert operator.there("history", "verify", *words) == here
+    assert here.told["flaws"]
+    assert operator.function("verify") == {"exit_code": 1, "output": here.told}
+
+
 def test_a_key_from_first_to_last(operator: Operator) -> None:
     none = operator.function("keys list")
     assert none == {

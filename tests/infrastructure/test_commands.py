@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from moto import mock_aws
 
 from infra import account, destroy
 from infra.account import Account, advise
 from infra.environments import AT_ONCE, environment_of
+from infra.paths import ROOT
 
 DEV = environment_of("dev")
 TOLD = dataclasses.replace(DEV, emails=("me@example.org",), operators=("me@example.org",))
@@ -54,6 +58,7 @@ def test_who_is_not_told_is_said() -> None:
     lines = advise(Account("eu-west-2", 1000), dataclasses.replace(DEV, emails=())).lines
     assert "nobody is told of slates: dev names no emails" in lines
     assert "nobody is told of alarms: dev names no operators" in lines
+    assert "nobody is told of cost: name operators, or emails at the least" in lines
 
 
 def test_layers_that_are_not_built_stop(tmp_path: Path) -> None:
@@ -88,6 +93,32 @@ def test_an_environment_has_to_be_named(
     told = capsys.readouterr().err
     assert told.count("\n") == 1
     assert "environment" in told
+
+
+@pytest.mark.parametrize("goal", ["deploy", "destroy"])
+@pytest.mark.parametrize("name", ["", "nowhere", "dev prod"])
+def test_make_does_nothing_before_an_environment_is_named(goal: str, name: str) -> None:
+    """What the Makefile does first is asked of make itself, and run."""
+    told = subprocess.run(
+        ["make", "--dry-run", "--no-print-directory", goal, f"ENV={name}"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    asks = [line for line in told if "-m infra." in line]
+    first, later = asks[0], asks[1:]
+    works = [told.index(line) for line in told if "layers/build.py" in line or "infra.app" in line]
+    assert told.index(first) < min(works)
+    # Whether all is built is asked once it should be.
+    assert max(works) < told.index(later[-1])
+    done = subprocess.run(
+        [sys.executable, *first.split("python ")[1].split()],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_environment_that_may_be_deployed_is_not_asked_of_aws() -> None:
+    assert account.main(["--may", "dev"]) == 0
 
 
 def test_what_stays_is_named(assembly: Path) -> None:
@@ -197,6 +228,19 @@ def test_nothing_goes_before(
     monkeypatch.setattr("builtins.input", asked)
     assert destroy.main(["dev"]) == 1
     assert versions(cloud["Goes"]) == 4
+
+
+def test_a_version_that_s3_keeps_is_not_counted_as_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = boto3.client("s3")
+    one = {"Key": "raw/a", "VersionId": "1"}
+    with Stubber(client) as aws:
+        aws.add_response("list_object_versions", {"Versions": [one]}, {"Bucket": "goes"})
+        refused = {"Errors": [one | {"Code": "AccessDenied", "Message": "Access Denied"}]}
+        asked = {"Bucket": "goes", "Delete": {"Objects": [one], "Quiet": True}}
+        aws.add_response("delete_objects", refused, asked)
+        monkeypatch.setattr(boto3, "client", lambda service, **_: {"s3": client}[service])
+        with pytest.raises(ClientError, match="AccessDenied"):
+            destroy.empty("goes")
 
 
 def test_what_aws_still_protects_is_not_half_deleted(

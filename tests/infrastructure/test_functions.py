@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -350,6 +351,25 @@ def test_cost_is_told_of_before_it_is_spent(deployed: dict[str, Deployed]) -> No
             [subscriber] = notification["Subscribers"]
             assert one.told(subscriber["Address"], budget.stack) == "alerts.Alarms"
     assert limits["dev"] < limits["stage"] < limits["prod"]
+
+
+def test_cost_is_told_by_mail_where_nobody_operates(tmp_path: Path, node: None) -> None:
+    import aws_cdk as cdk
+
+    from infra.app import build
+    from infra.environments import environment_of
+
+    mails = ("me@example.org", "you@example.org")
+    alone = dataclasses.replace(environment_of("dev"), emails=mails)
+    build(cdk.App(outdir=str(tmp_path), analytics_reporting=False), [alone], tmp_path).synth()
+    dev = Deployed.read(tmp_path / "assembly-betting-ai-dev")
+    [budget] = dev.all("AWS::Budgets::Budget")
+    for notification in budget.properties["NotificationsWithSubscribers"]:
+        told = {
+            (one["SubscriptionType"], dev.told(one["Address"], budget.stack))
+            for one in notification["Subscribers"]
+        }
+        assert told == {("SNS", "alerts.Alarms"), *(("EMAIL", mail) for mail in mails)}
 
 
 def test_people_are_subscribed_as_the_environment_says(deployed: dict[str, Deployed]) -> None:
