@@ -587,7 +587,6 @@ TYPED = [
     [
         *((name,) for name in TYPED if name not in REMOTE),
         ("history",),
-        ("history", "verify"),
         ("db", "status"),
         ("db", "reset", "--yes"),
         ("ingest",),
