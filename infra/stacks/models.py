@@ -94,6 +94,8 @@ class ModelsStack(cdk.Stack):
         self._then()
         self._weekly(environment)
         cdk.CfnOutput(self, "Bucket", value=self.bucket.bucket_name, description="Of models")
+        for project in (self.retrain, self.promote):
+            cdk.CfnOutput(self, f"{project.node.id}Name", value=project.project_name)
 
     def let_read(self, function: Function) -> None:
         """Let a function read what is in use; not the candidates."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from betting_ai.usecases.fetch_feeds import request_of
 from deployed import Deployed, Resource
 
 FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
+RUNBOOKS = FUNCTIONS.parent / "docs" / "runbooks"
 DATABASE = {"api", "ingest_raw", "select_top3", "settle_picks", "migrate_db"}
 
 
@@ -387,3 +389,13 @@ def test_people_are_subscribed_as_the_environment_says(deployed: dict[str, Deplo
     for one in full.all("AWS::SNS::Subscription"):
         untold = full.told(one.properties["RedrivePolicy"]["deadLetterTargetArn"], one.stack)
         assert untold == "alerts.Untold.Arn"
+
+
+def test_what_runbooks_ask_stacks_for_is_told(each: Deployed) -> None:
+    text = "".join(path.read_text() for path in sorted(RUNBOOKS.glob("*.md")))
+    asked = set(re.findall(r"\$\(told (\w+) (\w+)\)", text))
+    assert {name for _, name in asked} == {
+        *("ArrivedFailedArn", "SlateFailedArn", "FailuresUrl", "RetrainName"),
+    }
+    for stack, name in asked | {("models", "PromoteName")}:
+        assert name in each.stacks[stack]["Outputs"], (stack, name)
