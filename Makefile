@@ -133,12 +133,13 @@ bootstrap-wallet: $(VENV)/.dev $(CDK) ## Prepare roles and a bucket of their own
 	@$(WITH_NODE) $(CDK) bootstrap --qualifier bawallet --toolkit-stack-name CDKToolkit-wallet $(ARGS)
 
 deploy: $(VENV)/.dev $(CDK) ## Deploy an environment to AWS: make deploy ENV=dev
-	@test -n "$(ENV)" || { echo "name one environment: make deploy ENV=dev" >&2; exit 2; }
+	@$(BIN)/python -m infra.account --may $(ENV)
 	@$(MAKE) --no-print-directory layers
 	@$(BIN)/python -m infra.account $(ENV)
 	@$(WITH_NODE) $(CDK) deploy $(STACKS) --outputs-file build/aws-$(ENV).json $(ARGS)
 
 destroy: $(VENV)/.dev $(CDK) ## Delete an environment, and name what stays: make destroy ENV=dev
+	@$(BIN)/python -m infra.destroy --may $(ENV)
 	@$(MAKE) --no-print-directory synth
 	@$(BIN)/python -m infra.destroy $(ENV)
 	@$(WITH_NODE) $(CDK) destroy $(STACKS) --force $(ARGS)

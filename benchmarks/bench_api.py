@@ -41,6 +41,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from betting_ai.bootstrap import App, build
+from betting_ai.clock import FixedClock
 from betting_ai.domain.keys import Scope
 from betting_ai.domain.leagues import SEASON_FILE_LEAGUES
 from betting_ai.domain.slate import Criteria
@@ -49,7 +50,7 @@ from betting_ai.settings import load_settings
 from betting_ai.usecases.assess_events import Window
 from betting_ai.usecases.ingest_raw import IngestCommand
 from betting_ai.usecases.manage_keys import CreateKeyCommand
-from betting_ai.usecases.select_top3 import SelectTop3Command
+from betting_ai.usecases.select_top3 import SelectTop3, SelectTop3Command
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "football"
 TOP3 = "/api/v1/betting/top3"
@@ -172,7 +173,7 @@ def publish_three(app: App) -> None:
     """A slate of three picks on real matches, published as today's would be."""
     fetched = app.sample.fetch(FeedRequest())
     app.ingest(IngestCommand(fetched.payloads))
-    slate = app.select_top3(
+    slate = SelectTop3(app.units, app.registry, FixedClock(SLATE_AT))(
         SelectTop3Command(
             Window(SLATE_AT, leagues=("E0", "SP1"), maximum_as_bound=True),
             Criteria("loose", 0.0, -1.0, 1.0),

@@ -28,6 +28,7 @@ from betting_ai.adapters.sql.database import prepare, refresh_statistics
 from betting_ai.adapters.sql.engine import connect
 from betting_ai.adapters.sql.facts import SqlFactsRepository
 from betting_ai.adapters.sql.unit_of_work import unit_of_work_factory
+from betting_ai.clock import FixedClock
 from betting_ai.domain.events import event_id, event_slug
 from betting_ai.domain.leagues import SEASON_FILE_LEAGUES
 from betting_ai.domain.slate import Criteria
@@ -93,7 +94,7 @@ def child(url: str) -> None:
     """Make the slate some times; print what the warm ones took."""
     engine = connect(url)
     units = unit_of_work_factory(engine)
-    select = SelectTop3(units, Registry(FolderModelStore(shipped_models())))
+    select = SelectTop3(units, Registry(FolderModelStore(shipped_models())), FixedClock(AS_OF))
     command = SelectTop3Command(Window(AS_OF), Criteria("loose", 0.0, -1.0, 1.0), Decimal(1_000))
     taken, loads = [], []
     for _ in range(REPEATS + 1):

@@ -86,6 +86,8 @@ def advise(
         lines.append(f"nobody is told of slates: {environment.name} names no emails")
     if not environment.operators:
         lines.append(f"nobody is told of alarms: {environment.name} names no operators")
+    if not environment.operators and not environment.emails:
+        lines.append("nobody is told of cost: name operators, or emails at the least")
     if unbuilt:
         stops = True
         lines.append(f"layers are not built: {', '.join(unbuilt)}; run make layers")
@@ -122,14 +124,17 @@ def missing_functions(environment: Environment) -> list[str]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Say what to do; 1 where deploying would fail."""
+    """Say what to do; 1 where deploying would fail. With ``--may`` only whether it is named."""
+    names = [word for word in arguments if word != "--may"]
     try:
-        [name] = arguments
+        [name] = names
         environment = environment_of(name)
     except ValueError as error:
-        told = str(error) if len(arguments) == 1 else "name one environment: make deploy ENV=dev"
+        told = str(error) if len(names) == 1 else "name one environment: make deploy ENV=dev"
         print(told, file=sys.stderr)  # noqa: T201
         return 2
+    if "--may" in arguments:
+        return 0
     try:
         account = read_account()
     except (BotoCoreError, ClientError) as error:

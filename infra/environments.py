@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 AT_ONCE: Final[Mapping[str, int]] = {
-    "api": 8,
+    "api": 6,
     "ingest_raw": 4,
     "select_top3": 2,
     "settle_picks": 2,
@@ -20,7 +20,8 @@ AT_ONCE: Final[Mapping[str, int]] = {
 }
 """Most of each function that run at the same time, where concurrency is reserved.
 
-Each of those that use the database holds one connection; a role of the database may hold no more.
+Each of those that use the database holds one connection; its role may hold a few more, as those of
+environments that are gone stay open for some minutes.
 """
 
 WALLET_AT_ONCE: Final[Mapping[str, int]] = {"sign_transfer": 4, "broadcast_transfer": 8}
@@ -68,8 +69,9 @@ class Environment:
 
     Attributes:
         name: in stack names and tags.
-        keep_data: whether buckets, tables and the database outlive their stacks, and stacks are
-            protected from being deleted.
+        keep_data: whether buckets, tables and the database outlive their stacks.
+        protected: whether AWS refuses to delete stacks and database; dropped by a deployment of
+            its own, before `make destroy`.
         emails: who is told of slates; each confirms once.
         operators: who is told of alarms and of cost.
         networks: the only ones that may call the API, such as ``203.0.113.0/24``; all without.
@@ -77,6 +79,7 @@ class Environment:
         budget_usd: of a month; operators are told at 80 % and when it will be passed.
         multi_az: a second database that takes over.
         database_class: of the instance.
+        database_version: of PostgreSQL; raised here, a few times a year.
         database_gb: of the disk, and how far it may grow.
         backup_days: for so long the database can be put back to any second.
         zones: in how many zones functions reach the secrets; each costs an endpoint.
@@ -95,6 +98,7 @@ class Environment:
 
     name: str
     keep_data: bool
+    protected: bool
     emails: tuple[str, ...] = ()
     operators: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
@@ -102,6 +106,7 @@ class Environment:
     budget_usd: int = 60
     multi_az: bool = False
     database_class: str = "t4g.micro"
+    database_version: str = "18.3"
     database_gb: tuple[int, int] = (20, 50)
     backup_days: int = 7
     zones: int = 1
@@ -126,6 +131,7 @@ ENVIRONMENTS: Final = (
     Environment(
         "dev",
         keep_data=False,
+        protected=False,
         budget_usd=50,
         backup_days=1,
         log_days=7,
@@ -133,11 +139,12 @@ ENVIRONMENTS: Final = (
         retrains=False,
         settings={"LOG_LEVEL": "DEBUG"},
     ),
-    Environment("stage", keep_data=True, log_days=30),
+    Environment("stage", keep_data=True, protected=True, log_days=30),
     Environment(
         "prod",
         keep_data=True,
-        budget_usd=150,
+        protected=True,
+        budget_usd=200,
         multi_az=True,
         database_class="t4g.small",
         database_gb=(50, 200),

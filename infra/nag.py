@@ -154,7 +154,7 @@ def _smaller(environment: Environment) -> Iterator[Left]:
             "Nobody depends on it: some minutes without a database cost less than a second one.",
             ("data/Database",),
         )
-    if not environment.keep_data:
+    if not environment.protected:
         yield Left(
             ("AwsSolutions-RDS10",), "Made to be thrown away, with its data.", ("data/Database",)
         )

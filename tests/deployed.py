@@ -168,6 +168,18 @@ class Deployed:
                 )
         return found
 
+    def takers(self) -> dict[str, list[str]]:
+        """Which services may take every role, and for which account."""
+        found: dict[str, list[str]] = {}
+        for one in self.all("AWS::IAM::Role"):
+            document = self.words(one.properties["AssumeRolePolicyDocument"], one.stack)
+            for statement in document["Statement"]:
+                account = statement.get("Condition", {"StringEquals": {}})["StringEquals"]
+                whom = f" for {account['aws:SourceAccount']}" if account else ""
+                for service in listed(statement["Principal"]["Service"]):
+                    found.setdefault(one.name, []).append(f"{service}{whom}")
+        return found
+
     def role_of(self, function: str) -> list[dict[str, Any]]:
         """What a function may do."""
         one = self.functions()[function]

@@ -23,6 +23,7 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from betting_ai.lambdas import Function, application
+from betting_ai.queues import stream
 
 function = Function("broadcast_transfer")
 
@@ -45,7 +46,7 @@ def take(record: DynamoDBRecord) -> None:
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:  # noqa: ANN401
     """Take a batch of a stream, naming the first row that is to come again; else follow all."""
     if "Records" in event:
-        return function.stream(event, take, context)
+        return stream(function, event, take, context)
     done = application().carry_transfers()
     states = [change.transfer.state.value for change in done.followed.changes]
     for name, number in {

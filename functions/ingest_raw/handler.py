@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from betting_ai.errors import InvalidInputError
 from betting_ai.lambdas import Function, application
+from betting_ai.queues import batch
 from betting_ai.usecases.ingest_raw import REFUSED, STORED, IngestCommand
 
 function = Function("ingest_raw")
@@ -38,4 +39,4 @@ def _place(notice: str) -> tuple[str, ...]:
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:  # noqa: ANN401
     """Ingest a batch; names the messages that are to come again."""
     event["Records"].sort(key=lambda record: _place(record["body"]))
-    return function.batch(event, ingest, context)
+    return batch(function, event, ingest, context)

@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from betting_ai.lambdas import Function, application
+from betting_ai.queues import batch
 from betting_ai.usecases.send_alerts import SendAlertsCommand
 
 function = Function("send_alerts")
@@ -28,4 +29,4 @@ def alert(record: SQSRecord) -> None:
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:  # noqa: ANN401
     """Tell of a batch of slates; names the messages that are to come again."""
     application().within(context)
-    return function.batch(event, alert, context)
+    return batch(function, event, alert, context)

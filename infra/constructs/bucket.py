@@ -40,7 +40,10 @@ class PrivateBucket(s3.Bucket):
             enforce_ssl=True,
             minimum_tls_version=1.2,
             versioned=True,
-            removal_policy=cdk.RemovalPolicy.RETAIN if locked else fate(environment),
+            # Lines on who read come hours later: a bucket of them is never empty in time to go.
+            removal_policy=(
+                cdk.RemovalPolicy.RETAIN if locked or readings is None else fate(environment)
+            ),
             object_lock_enabled=True if locked else None,
             object_lock_default_retention=locked,
             lifecycle_rules=[

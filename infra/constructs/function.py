@@ -92,6 +92,7 @@ class Function(Construct):
         name: of its folder.
         function: the Lambda.
         role: its own.
+        asynchronous: whether it is handed events that wait in a queue of Lambda's own.
     """
 
     def __init__(
@@ -124,6 +125,7 @@ class Function(Construct):
         """
         super().__init__(scope, "".join(word.capitalize() for word in name.split("_")))
         self.name = name
+        self.asynchronous = asynchronous is not None
         log = logs.LogGroup(
             self,
             "Log",

@@ -21,6 +21,9 @@ class LastQueue(sqs.Queue):
             enforce_ssl=True,
             retention_period=cdk.Duration.days(14),
         )
+        # What docs/runbooks/redrive.md asks for.
+        cdk.CfnOutput(scope, f"{name}Url", value=self.queue_url)
+        cdk.CfnOutput(scope, f"{name}Arn", value=self.queue_arn)
 
 
 class WorkQueue(sqs.Queue):

@@ -58,7 +58,7 @@ class PrivateTable(dynamodb.Table):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
-            deletion_protection=environment.keep_data,
+            deletion_protection=environment.protected,
             removal_policy=fate(environment),
             time_to_live_attribute=expires,
             stream=dynamodb.StreamViewType.NEW_IMAGE if stream else None,

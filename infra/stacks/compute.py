@@ -103,7 +103,7 @@ class ComputeStack(cdk.Stack):
             "select_top3",
             Size(seconds=300, memory=1769),
             artifacts,
-            Asynchronous(data.failures, hours=3, done=alerts.queue),
+            Asynchronous(data.failures, hours=1, done=alerts.queue),
             database=True,
             layers=("runtime", "inference", "domain"),
         )
@@ -184,6 +184,7 @@ class ComputeStack(cdk.Stack):
         migrate.allow("secretsmanager:GetSecretValue", on=[data.application_secret.secret_arn])
         if not self._environment.apart:
             migrate.allow("secretsmanager:GetSecretValue", on=[data.master_secret.secret_arn])
+        data.let_in_owner(migrate)
         migrate.allow(
             "s3:GetObject",
             on=[data.objects.arn_for_objects("raw/*"), data.objects.arn_for_objects("inbox/*")],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
@@ -16,6 +18,9 @@ from infra.constructs.queues import LastQueue, WorkQueue
 from infra.constructs.table import PrivateTable
 from infra.environments import INGEST_SECONDS, Environment
 from infra.stacks.network import NetworkStack
+
+OWNER: Final = "betting_owner"
+"""Who owns the database."""
 
 
 class DataStack(cdk.Stack):
@@ -37,7 +42,7 @@ class DataStack(cdk.Stack):
     def __init__(
         self, scope: Construct, name: str, environment: Environment, network: NetworkStack
     ) -> None:
-        super().__init__(scope, name, termination_protection=environment.keep_data)
+        super().__init__(scope, name, termination_protection=environment.protected)
         self._apart = environment.apart
         self.database = self._database(environment, network)
         self.arrived = WorkQueue(self, "Arrived", INGEST_SECONDS)
@@ -112,8 +117,19 @@ class DataStack(cdk.Stack):
             return
         self.database.grant_connect(function.role, f"betting_{function.name}")
 
+    def let_in_owner(self, function: Function) -> None:
+        """Let a function log in as who owns the database by token too, should RDS ask for one.
+
+        It asks members of ``rds_iam``, which who makes roles that are members may become.
+        """
+        if not self._apart:
+            self.database.grant_connect(function.role, OWNER)
+
     def _database(self, environment: Environment, network: NetworkStack) -> rds.DatabaseInstance:
-        engine = rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_18_3)
+        version = environment.database_version
+        engine = rds.DatabaseInstanceEngine.postgres(
+            version=rds.PostgresEngineVersion.of(version, version.partition(".")[0])
+        )
         least, most = environment.database_gb
         database = rds.DatabaseInstance(
             self,
@@ -122,7 +138,7 @@ class DataStack(cdk.Stack):
             instance_type=ec2.InstanceType(environment.database_class),
             database_name="betting",
             manage_master_user_password=True,
-            credentials=rds.Credentials.from_username("betting_owner"),
+            credentials=rds.Credentials.from_username(OWNER),
             vpc=network.place.vpc,
             vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED),
             security_groups=[network.database],
@@ -144,10 +160,12 @@ class DataStack(cdk.Stack):
             backup_retention=cdk.Duration.days(environment.backup_days),
             preferred_backup_window="02:00-02:30",
             preferred_maintenance_window="Tue:03:00-Tue:03:30",
-            auto_minor_version_upgrade=True,
+            # Raised by a deployment: one that AWS raises by itself can be put back by none, as
+            # the template would ask for an older version than its snapshots have.
+            auto_minor_version_upgrade=False,
             copy_tags_to_snapshot=True,
             delete_automated_backups=not environment.keep_data,
-            deletion_protection=environment.keep_data,
+            deletion_protection=environment.protected,
             removal_policy=(
                 cdk.RemovalPolicy.SNAPSHOT if environment.keep_data else cdk.RemovalPolicy.DESTROY
             ),

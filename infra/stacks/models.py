@@ -51,7 +51,7 @@ class ModelsStack(cdk.Stack):
     def __init__(
         self, scope: Construct, name: str, environment: Environment, data: DataStack
     ) -> None:
-        super().__init__(scope, name, termination_protection=environment.keep_data)
+        super().__init__(scope, name, termination_protection=environment.protected)
         self.bucket = PrivateBucket(self, "Artifacts", environment, readings=data.readings)
         self.missed = LastQueue(self, "Missed")
         self._code = self._source()
@@ -95,6 +95,8 @@ class ModelsStack(cdk.Stack):
         self._then()
         self._weekly(environment)
         cdk.CfnOutput(self, "Bucket", value=self.bucket.bucket_name, description="Of models")
+        for project in (self.retrain, self.promote):
+            cdk.CfnOutput(self, f"{project.node.id}Name", value=project.project_name)
 
     def let_read(self, function: Function) -> None:
         """Let a function read what is in use; not the candidates."""
@@ -147,7 +149,7 @@ class ModelsStack(cdk.Stack):
         role = iam.Role(
             self,
             f"{name}Role",
-            assumed_by=iam.ServicePrincipal("codebuild.amazonaws.com"),
+            assumed_by=self._service("codebuild.amazonaws.com"),
             description=f"What `make {name.lower()}` may do",
         )
         for actions, resources in (
@@ -194,7 +196,23 @@ class ModelsStack(cdk.Stack):
     def _then(self) -> None:
         """Promote after every training that succeeded."""
         self.retrain.on_build_succeeded(
-            "Trained", target=targets.CodeBuildProject(self.promote, dead_letter_queue=self.missed)
+            "Trained",
+            target=targets.CodeBuildProject(
+                self.promote,
+                dead_letter_queue=self.missed,
+                event_role=iam.Role(
+                    self,
+                    "TrainedRole",
+                    assumed_by=self._service("events.amazonaws.com"),
+                    description="What the end of a training may start",
+                ),
+            ),
+        )
+
+    def _service(self, name: str) -> iam.ServicePrincipal:
+        """A service on behalf of this account, and of no other that it serves."""
+        return iam.ServicePrincipal(
+            name, conditions={"StringEquals": {"aws:SourceAccount": self.account}}
         )
 
     def _weekly(self, environment: Environment) -> None:

@@ -23,7 +23,7 @@ class NetworkStack(cdk.Stack):
     """
 
     def __init__(self, scope: Construct, name: str, environment: Environment) -> None:
-        super().__init__(scope, name, termination_protection=environment.keep_data)
+        super().__init__(scope, name, termination_protection=environment.protected)
         vpc = ec2.Vpc(
             self,
             "Vpc",
@@ -45,7 +45,16 @@ class NetworkStack(cdk.Stack):
                     "FlowsLog",
                     retention=RETENTION[environment.log_days],
                     removal_policy=cdk.RemovalPolicy.DESTROY,
-                )
+                ),
+                iam.Role(
+                    self,
+                    "FlowsRole",
+                    assumed_by=iam.ServicePrincipal(
+                        "vpc-flow-logs.amazonaws.com",
+                        conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+                    ),
+                    description="What refused connections are written with",
+                ),
             ),
             traffic_type=ec2.FlowLogTrafficType.REJECT,
         )

@@ -21,8 +21,17 @@ from infra.stacks.models import ModelsStack
 from infra.stacks.signer import SignerStack
 from infra.stacks.signer_alarms import watch
 
-CONNECTIONS: Final = 20
+CONNECTIONS: Final = 24
 """That functions may hold together."""
+
+_MAILS: Final = 10
+"""That one notification of a budget goes to at most."""
+
+_LOST: Final = {
+    "AsyncEventsDropped": "an event was dropped before its time",
+    "DestinationDeliveryFailures": "the queue of failures, or of what follows, was not reached",
+}
+"""What Lambda tells of events that no queue has."""
 
 _MISSING = cloudwatch.TreatMissingData
 _ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
@@ -149,6 +158,15 @@ class ObservabilityStack(cdk.Stack):
                 above=0,
                 times=3,
             )
+            if not function.asynchronous:
+                continue
+            for metric, what in _LOST.items():
+                self._alarm(
+                    f"{title}{metric}",
+                    f"{what} for {function.name}: docs/runbooks/redrive.md",
+                    function.function.metric(metric, period=_FIVE, statistic="Sum"),
+                    above=0,
+                )
         for title, queue in self._last.items():
             self._alarm(
                 f"{title}Waiting",
@@ -310,10 +328,16 @@ class ObservabilityStack(cdk.Stack):
         )
 
     def _cost(self, environment: Environment, alerts: AlertsStack) -> None:
-        """Operators are told by mail and by topic: at 80 %, at all of it, and ahead of time."""
+        """Operators are told by their topic: at 80 %, at all of it, and ahead of time.
+
+        Where there are none, those who are told of slates are, by mail.
+        """
+        mails = () if environment.operators else environment.emails
         told = [
-            budgets.CfnBudget.SubscriberProperty(
-                subscription_type="SNS", address=alerts.alarms.topic_arn
+            budgets.CfnBudget.SubscriberProperty(subscription_type=kind, address=address)
+            for kind, address in (
+                ("SNS", alerts.alarms.topic_arn),
+                *(("EMAIL", mail) for mail in mails[:_MAILS]),
             )
         ]
 

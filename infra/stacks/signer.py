@@ -71,7 +71,7 @@ class SignerStack(cdk.Stack):
         super().__init__(
             scope,
             name,
-            termination_protection=environment.keep_data,
+            termination_protection=environment.protected,
             synthesizer=cdk.DefaultStackSynthesizer(qualifier=QUALIFIER),
         )
         self._environment = environment

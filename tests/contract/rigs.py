@@ -165,8 +165,8 @@ class PaperRig(Rig):
     ) -> None:
         self.moves += 1
         quoted = at or NOW - timedelta(minutes=1) + timedelta(seconds=self.moves)
-        event = sa.select(Event.id).where(Event.slug == EVENT).scalar_subquery()
-        book = sa.select(Book.id).where(Book.code == bookmaker).scalar_subquery()
+        event = sa.select(Event.c.id).where(Event.c.slug == EVENT).scalar_subquery()
+        book = sa.select(Book.c.id).where(Book.c.code == bookmaker).scalar_subquery()
         row = {"market": 0, "line": 0, "selection": 0, "reconstructed": False} | row
         with self.engine.begin() as connection:
             connection.execute(
@@ -177,7 +177,7 @@ class PaperRig(Rig):
             )  # fmt: skip
 
     def taken(self) -> int:
-        accepted = sa.select(sa.func.count()).where(PaperBet.state == "accepted")
+        accepted = sa.select(sa.func.count()).where(PaperBet.c.state == "accepted")
         with self.engine.connect() as connection:
             return connection.scalar(accepted) or 0
 

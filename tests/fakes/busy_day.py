@@ -226,10 +226,17 @@ def stored_facts(connection: Connection) -> tuple[Ints, Ints]:
 
     A row that is there twice is here twice.
     """
-    columns = (Odds.event_id, Odds.quoted_at, Odds.book_id, Odds.market, Odds.line, Odds.selection)
-    events = fetch_columns(connection, sa.select(Event.id).order_by(Event.id))["id"]
+    columns = (
+        Odds.c.event_id,
+        Odds.c.quoted_at,
+        Odds.c.book_id,
+        Odds.c.market,
+        Odds.c.line,
+        Odds.c.selection,
+    )
+    events = fetch_columns(connection, sa.select(Event.c.id).order_by(Event.c.id))["id"]
     odds = fetch_columns(connection, sa.select(*cast("tuple[Any, ...]", columns)))
-    names = dict(connection.execute(sa.select(Book.id, Book.code)).all())
+    names = dict(connection.execute(sa.select(Book.c.id, Book.c.code)).all())
     place = np.zeros(max(names, default=0) + 1, np.int64)
     for key, code in names.items():
         place[key] = book_number(code)

@@ -34,8 +34,16 @@ BUDGET = {
 NEVER = {
     "xgboost", "sklearn", "scipy", "onnx", "torch", "pandas", "matplotlib", "web3", "eth_account",
     "typer", "rich", "uvicorn", "pytest", "betting_ai.training", "betting_ai.backtest",
-    "betting_ai.cli",
+    "betting_ai.cli", "betting_ai.adapters.local.postgres",
 }  # fmt: skip
+ORM = {"sqlalchemy.orm"}  # nothing maps classes; Alembic has it for itself
+QUEUES = {"betting_ai.queues", "aws_lambda_powertools.utilities.batch"}
+OF_NONE_BUT = {
+    "migrate_db": QUEUES,
+    "ingest_raw": ORM,
+    "send_alerts": ORM,
+}
+"""What a few functions import, and every other one's start must not pay for."""
 
 
 def size(*folders: Path) -> int:
@@ -110,6 +118,25 @@ def test_what_a_function_imports_is_its_own(built: Path, tmp_path: Path, functio
             assert any(place.is_relative_to(one) for one in (*path, home)), (name, file)
             assert "site-packages" not in place.parts, (name, file)
     assert ("onnxruntime" in modules) is False  # loaded with the first model
+    assert not OF_NONE_BUT.get(function, ORM | QUEUES) & set(modules)
+
+
+def test_a_start_builds_no_schema_of_openapi(built: Path) -> None:
+    """Neither FastAPI's own nor those of answers: only the specification asks for them."""
+    executable = python()
+    assert executable is not None
+    path = [FUNCTIONS / "api", *(layer / "python" for layer in layers_of("api", built))]
+    code = (
+        "import json, sys; sys.path[:0] = json.loads(sys.argv[1]); import handler;"
+        "from fastapi.openapi.models import OpenAPI; from betting_ai.api import schemas as s;"
+        "from betting_ai.settings import Settings;"
+        "print(*(m.__pydantic_complete__ for m in (OpenAPI, s.SlateTold, s.Problem, Settings)))"
+    )
+    told = subprocess.run(
+        [executable, "-I", "-c", code, json.dumps(list(map(str, path)))],
+        capture_output=True, text=True, check=True, env={"PATH": "/usr/bin"} | NOWHERE,
+    )  # fmt: skip
+    assert told.stdout.splitlines()[-1] == "False False False True"
 
 
 def test_the_chain_is_reached_with_what_its_layers_bring(built: Path, tmp_path: Path) -> None:

@@ -261,6 +261,7 @@ def test_an_instant_that_cannot_be_is_refused(account: Account, at: object, why:
         account.invoke("settle_picks", {"at": at})
 
 
+@pytest.mark.usefixtures("event_loop")
 def test_a_secret_that_is_read_is_in_no_line_of_the_log(account: Account) -> None:
     """Whatever level is asked for: AWS's own library tells all that it is answered."""
     account.function("api")  # sets up what it needs

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from moto import mock_aws
 
 from infra import account, destroy
 from infra.account import Account, advise
 from infra.environments import AT_ONCE, WALLET_AT_ONCE, Wallet, environment_of
+from infra.paths import ROOT
 
 DEV = environment_of("dev")
 TOLD = dataclasses.replace(DEV, emails=("me@example.org",), operators=("me@example.org",))
@@ -53,6 +58,7 @@ def test_who_is_not_told_is_said() -> None:
     lines = advise(Account("eu-west-2", 1000), dataclasses.replace(DEV, emails=())).lines
     assert "nobody is told of slates: dev names no emails" in lines
     assert "nobody is told of alarms: dev names no operators" in lines
+    assert "nobody is told of cost: name operators, or emails at the least" in lines
 
 
 def test_layers_that_are_not_built_stop(tmp_path: Path) -> None:
@@ -106,6 +112,32 @@ def test_an_environment_has_to_be_named(
     assert "environment" in told
 
 
+@pytest.mark.parametrize("goal", ["deploy", "destroy"])
+@pytest.mark.parametrize("name", ["", "nowhere", "dev prod"])
+def test_make_does_nothing_before_an_environment_is_named(goal: str, name: str) -> None:
+    """What the Makefile does first is asked of make itself, and run."""
+    told = subprocess.run(
+        ["make", "--dry-run", "--no-print-directory", goal, f"ENV={name}"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    asks = [line for line in told if "-m infra." in line]
+    first, later = asks[0], asks[1:]
+    works = [told.index(line) for line in told if "layers/build.py" in line or "infra.app" in line]
+    assert told.index(first) < min(works)
+    # Whether all is built is asked once it should be.
+    assert max(works) < told.index(later[-1])
+    done = subprocess.run(
+        [sys.executable, *first.split("python ")[1].split()],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_environment_that_may_be_deployed_is_not_asked_of_aws() -> None:
+    assert account.main(["--may", "dev"]) == 0
+
+
 def test_what_stays_is_named(assembly: Path) -> None:
     prod = list(destroy.remains(destroy.stacks_of("prod", assembly)))
     kinds = [line.split(" (")[0] for line in prod]
@@ -114,8 +146,30 @@ def test_what_stays_is_named(assembly: Path) -> None:
     assert kinds.count("stays: secret") == 2
     assert [kind for kind in kinds if "snapshot" in kind]
     assert [kind for kind in kinds if kind.startswith("stays for 30 days: key")]
-    [dev] = destroy.remains(destroy.stacks_of("dev", assembly))
-    assert dev.startswith("stays for 30 days: key")
+    assert "stays for 30 days: the database's own backups" in kinds
+    dev = sorted(destroy.remains(destroy.stacks_of("dev", assembly)))
+    kinds = [line.split(" (")[0] for line in dev]
+    assert kinds.count("stays: bucket, with all versions in it") == 1  # of who read what
+    assert kinds.count("stays for 30 days: key, to be called back until then") == 1
+    assert {kind for kind in kinds if "log group" not in kind} == {
+        "stays: bucket, with all versions in it",
+        "stays for 30 days: key, to be called back until then",
+    }
+    assert "stays: log group API-Gateway-Execution-Logs_*" in kinds
+
+
+@pytest.mark.parametrize("words", [["prod"], ["--may", "stage"]])
+def test_what_is_protected_is_refused_at_once(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert destroy.main(words) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"{words[-1]} is protected; nothing was deleted: ")
+    assert told.count("\n") == 1
+
+
+def test_what_may_go_is_not_asked_about_twice() -> None:
+    assert destroy.main(["--may", "dev"]) == 0
 
 
 BUCKETS = {
@@ -190,4 +244,38 @@ def test_nothing_goes_before(
 
     monkeypatch.setattr("builtins.input", asked)
     assert destroy.main(["dev"]) == 1
+    assert versions(cloud["Goes"]) == 4
+
+
+def test_a_version_that_s3_keeps_is_not_counted_as_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = boto3.client("s3")
+    one = {"Key": "raw/a", "VersionId": "1"}
+    with Stubber(client) as aws:
+        aws.add_response("list_object_versions", {"Versions": [one]}, {"Bucket": "goes"})
+        refused = {"Errors": [one | {"Code": "AccessDenied", "Message": "Access Denied"}]}
+        asked = {"Bucket": "goes", "Delete": {"Objects": [one], "Quiet": True}}
+        aws.add_response("delete_objects", refused, asked)
+        monkeypatch.setattr(boto3, "client", lambda service, **_: {"s3": client}[service])
+        with pytest.raises(ClientError, match="AccessDenied"):
+            destroy.empty("goes")
+
+
+def test_what_aws_still_protects_is_not_half_deleted(
+    cloud: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The environment's file says it may go, but nobody has deployed that yet."""
+    client = boto3.client("cloudformation")  # moto protects no stack
+    when = datetime(2025, 3, 15, tzinfo=UTC)
+    stack = {"CreationTime": when, "StackStatus": "CREATE_COMPLETE"}
+    with Stubber(client) as aws:
+        for name, protects in (("data", True), ("never", False)):
+            told = stack | {"StackName": name, "EnableTerminationProtection": protects}
+            aws.add_response(
+                "describe_stacks", {"Stacks": [told]}, {"StackName": f"betting-ai-dev-{name}"}
+            )
+        monkeypatch.setattr(destroy, "_formation", lambda: client)
+        monkeypatch.setattr("builtins.input", lambda prompt: "dev")
+        assert destroy.main(["dev"]) == 1
+        aws.assert_no_pending_responses()
+    assert capsys.readouterr().err.startswith("betting-ai-dev-data is still protected; nothing")
     assert versions(cloud["Goes"]) == 4

@@ -80,7 +80,7 @@ def ingest(engine: Engine, folder: Path) -> None:
 
 def select(engine: Engine, folder: Path) -> None:
     registry = Registry(FolderModelStore(folder / "models"))
-    SelectTop3(unit_of_work_factory(engine), registry)(
+    SelectTop3(unit_of_work_factory(engine), registry, FixedClock(MORNING))(
         SelectTop3Command(
             Window(MORNING, leagues=("D1", "E0", "E1")), LOOSE, Decimal(1000), publish=True,
             mode=REPLAY,

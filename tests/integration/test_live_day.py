@@ -24,6 +24,7 @@ from betting_ai.clock import FixedClock
 from betting_ai.domain.markets import Outcome
 from betting_ai.domain.settlement import Settled
 from betting_ai.domain.slate import Criteria
+from betting_ai.errors import NothingToDoError
 from betting_ai.features.facts import NEVER, STATS, Facts
 from betting_ai.ports.feeds import FeedRequest, Payload, PayloadKind
 from betting_ai.ports.repositories import FactsQuery
@@ -167,6 +168,33 @@ def test_a_pick_of_live_prices_is_settled_by_a_live_score(app: App, settings: Se
         [settled] = later.settle_picks(SettlePicksCommand(after)).settlements
     won = pick.candidate.outcome is Outcome.HOME
     assert settled.verdict.result is (Settled.WON if won else Settled.LOST)
+
+
+def test_a_slate_that_is_tried_again_after_kick_off_leaves_the_record_whole(
+    app: App, settings: Settings
+) -> None:
+    odds = answer([odds_row(SATURDAY, BOOKS, told=NOW)], PayloadKind.ODDS)
+    ingest(app, season(BEFORE), odds)
+    window = Window(NOW, hours=24.0, leagues=("E0",))
+    asked = SelectTop3Command(
+        window, Criteria("none", 0.0, 0.0, 1.0), Decimal(1000), ("odds_api",), publish=True
+    )
+    with build(settings, FixedClock(NOW + timedelta(hours=24))) as over:
+        for _ in range(2):
+            with pytest.raises(NothingToDoError, match="comes too late"):
+                over.publish_slate(asked)
+        assert over.verify_record().counts == {}
+    with build(settings, FixedClock(SATURDAY)) as late:
+        told = late.publish_slate(asked)
+        again = late.publish_slate(asked)
+        assert (told["slate"]["picks"], told["repeated"]) == ([], False)
+        assert told["slate"]["refused"] == {"price_over_average": 1, "already_begun": 1}
+        [miss] = told["slate"]["near_misses"]
+        assert "already_begun" in {why["reason"] for why in miss["reasons"]}
+        assert (again["hash"], again["repeated"]) == (told["hash"], True)
+        assert late.verify_record().flaws == ()
+    with build(settings, FixedClock(SATURDAY + timedelta(days=9))) as over:
+        assert over.publish_slate(asked)["hash"] == told["hash"]  # what was told is told the same
 
 
 def test_a_score_that_another_source_denies_is_a_conflict_and_the_first_stays(app: App) -> None:

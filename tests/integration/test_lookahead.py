@@ -25,7 +25,6 @@ from betting_ai.adapters.local.object_store import LocalObjectStore
 from betting_ai.adapters.sql.database import refresh_statistics
 from betting_ai.adapters.sql.unit_of_work import unit_of_work_factory
 from betting_ai.clock import FixedClock
-from betting_ai.domain.leagues import SEASON_FILE_LEAGUES
 from betting_ai.domain.slate import Criteria
 from betting_ai.models.registry import Registry
 from betting_ai.ports.feeds import FeedRequest
@@ -38,6 +37,7 @@ from conftest import FOOTBALL
 RECEIVED = datetime(2025, 7, 1, tzinfo=UTC)
 FIRST, LAST = date(2023, 8, 4), date(2025, 5, 31)
 LOOSE = Criteria("loose", min_confidence=0.0, min_expected_value=-1.0, max_risk=1.0)
+LEAGUES = ("E0", "E1", "D1", "I1", "SP1", "F1", "N1", "P1")
 DAYS, ON_A_STAMP = 50, 12
 
 # What is known after :as_of and was not scrambled for a later day already (:until).
@@ -101,11 +101,12 @@ def replay(engine: Engine) -> Iterator[Replay]:
     ingest = IngestRaw(
         units, LocalObjectStore(folder), FootballDataNormaliser(), TeamResolver(seed_aliases())
     )
-    asked = FeedRequest(leagues=SEASON_FILE_LEAGUES, seasons=(2023, 2024))
+    asked = FeedRequest(leagues=LEAGUES, seasons=(2023, 2024))
     payloads = FolderFeed(FOOTBALL, FixedClock(RECEIVED)).fetch(asked).payloads
     assert ingest(IngestCommand(payloads)).count(REFUSED) == 0
     refresh_statistics(engine)
-    yield Replay(engine, SelectTop3(units, Registry(FolderModelStore(shipped_models()))))
+    registry = Registry(FolderModelStore(shipped_models()))
+    yield Replay(engine, SelectTop3(units, registry, FixedClock(RECEIVED)))
     shutil.rmtree(folder)
 
 

@@ -148,12 +148,12 @@ def test_with_nothing_there_is_nothing_to_do(typed: Type, words: tuple[str, ...]
     assert answer.err.count("\n") == 1
 
 
-def tomorrow(world: World) -> None:
-    """A pick on a match that is still to be played."""
-    now = datetime.now(UTC).replace(microsecond=0)
-    day = (now + timedelta(days=1)).date().isoformat()
-    world.tell(Match(day, "Ivy", "Juniper", None, EARLY, hour=12.0), at=now)
-    kickoff = datetime.fromisoformat(f"{day}T12:00:00Z")
+def coming(world: World) -> None:
+    """A pick on a match that is still to be played, at a price that is quoted by now."""
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    kickoff = now + timedelta(hours=20)
+    day = kickoff.date().isoformat()
+    world.tell(Match(day, "Ivy", "Juniper", None, EARLY, hour=kickoff.hour), at=now)
     chosen = pick(0)
     candidate = replace(
         chosen.candidate, event_id=f"e0-{day}-ivy-juniper", home="Ivy", away="Juniper",
@@ -163,7 +163,7 @@ def tomorrow(world: World) -> None:
 
 
 def test_a_bet_from_session_to_ledger(world: World, typed: Type) -> None:
-    tomorrow(world)
+    coming(world)
     assert typed("venue", "place", "1").err == (
         "error: no paper session is open; begin one with `session start`\n"
     )
@@ -197,7 +197,7 @@ def test_bets_and_money_are_read_on_80_columns(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     assert typed("session", "list").code == 3
-    tomorrow(world)
+    coming(world)
     typed("session", "start", "--bankroll", "500", "--limit", "per_event=0.02", "--name", "autumn")
     assert typed("session", "violations").code == 3
     placed = typed("venue", "place", "1", "--json").told
@@ -218,7 +218,7 @@ def test_bets_and_money_are_read_on_80_columns(
 
 
 def test_the_ways_to_stop(world: World, typed: Type) -> None:
-    tomorrow(world)
+    coming(world)
     typed("session", "start")
     assert typed("session", "kill", "on").out == "The kill switch is on.\n"
     assert "the kill switch is on" in typed("venue", "place", "1").err

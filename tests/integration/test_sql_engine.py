@@ -26,6 +26,8 @@ def test_addresses_as_hosting_services_write_them(scheme: str) -> None:
         "postgresql+pg8000://ann:p%40ss@db.example:6543/bets"
     )
     assert arguments["timeout"] == 3
+    assert driver_arguments(f"{scheme}://a@db/b?connect_timeout=0")[1]["timeout"] is None
+    assert driver_arguments(f"{scheme}://a@db/b")[1]["timeout"] == 10
 
 
 def test_a_folder_as_host_is_a_unix_socket() -> None:
@@ -101,6 +103,15 @@ def test_a_connection_that_breaks_in_use_says_so(
         administration.run("SELECT pg_terminate_backend(:pid)", pid=pid)
         with pytest.raises(DatabaseUnavailableError, match="closed the connection"):
             connection.execute(sa.text("SELECT 1"))
+
+
+def test_a_server_that_says_nothing_is_not_waited_for_for_ever() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        engine = connect(f"postgresql://a@127.0.0.1:{port}/b?connect_timeout=1&sslmode=disable")
+        with pytest.raises(DatabaseUnavailableError, match=f"{port}: .*timed out"):
+            engine.connect()
+        engine.dispose()
 
 
 def test_pools_hold_what_they_promise(database_url: str) -> None:

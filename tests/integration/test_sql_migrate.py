@@ -21,7 +21,7 @@ from betting_ai.adapters.sql.engine import connect
 from betting_ai.adapters.sql.facts import SqlFactsRepository
 from betting_ai.adapters.sql.migrate import HEAD, current_revision, migrate
 from betting_ai.adapters.sql.reference import ensure_reference_data
-from betting_ai.adapters.sql.tables import Base
+from betting_ai.adapters.sql.tables import metadata
 from betting_ai.domain.leagues import LEAGUES
 from betting_ai.errors import DatabaseUnavailableError
 from integration.generated_facts import generated_facts
@@ -40,12 +40,12 @@ WHERE schemaname = 'public' AND tablename <> 'alembic_version' ORDER BY 1, 2
 def test_the_migrated_schema_is_what_the_models_say(engine: Engine) -> None:
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_server_default": True})
-        assert compare_metadata(context, Base.metadata) == []
+        assert compare_metadata(context, metadata) == []
 
 
 def test_so_are_its_constraints_and_indexes(engine: Engine, empty_url: str) -> None:
     made = connect(empty_url)
-    Base.metadata.create_all(made)
+    metadata.create_all(made)
     with engine.connect() as migrated, made.connect() as direct:
         for catalogue in (CONSTRAINTS, INDEXES):
             rows = migrated.execute(sa.text(catalogue)).all()

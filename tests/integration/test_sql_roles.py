@@ -13,7 +13,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from betting_ai.adapters.sql.engine import connect
 from betting_ai.adapters.sql.roles import CONNECTIONS, ROLES, ensure_roles
-from betting_ai.adapters.sql.tables import Base
+from betting_ai.adapters.sql.tables import metadata
 from betting_ai.adapters.sql.unit_of_work import SqlUnitOfWork, unit_of_work_factory
 from betting_ai.clock import FixedClock
 from betting_ai.domain.keys import Scope
@@ -110,7 +110,7 @@ def test_the_api_knows_keys_and_bets_and_makes_no_key(as_: As, world: World) -> 
 
 
 def test_no_role_changes_the_schema_or_has_a_table_nobody_knows(as_: As) -> None:
-    known = set(Base.metadata.tables)
+    known = set(metadata.tables)
     for role in ROLES:
         named = {what.split()[0] for what in (*role.adds, *role.changes, *role.removes)}
         assert named <= known
@@ -141,11 +141,13 @@ def test_a_statement_that_takes_too_long_is_ended(as_: As) -> None:
     api = as_("api")
     settings = api.rows(
         "SELECT name, setting FROM pg_settings WHERE name IN "
-        "('statement_timeout', 'lock_timeout', 'idle_session_timeout')"
+        "('statement_timeout', 'lock_timeout', 'idle_session_timeout', "
+        "'idle_in_transaction_session_timeout')"
     )
     assert {row["name"]: row["setting"] for row in settings} == {
         "statement_timeout": "20000",
         "lock_timeout": "5000",
-        "idle_session_timeout": "1800000",
+        "idle_session_timeout": "300000",
+        "idle_in_transaction_session_timeout": "30000",
     }
     assert Decimal(settings[0]["setting"]) > 0

@@ -20,6 +20,7 @@ from sqlalchemy.engine import Engine
 import forked
 from betting_ai.adapters.sql.facts import SqlFactsRepository
 from betting_ai.adapters.sql.unit_of_work import unit_of_work_factory
+from betting_ai.clock import FixedClock
 from betting_ai.domain.events import event_id
 from betting_ai.domain.markets import Market, Outcome, winner_market
 from betting_ai.domain.settlement import Ending, Settled, settle, winners
@@ -71,7 +72,7 @@ def match_days(sport: str, number: int = 12) -> list[datetime]:
 def slate(engine: Engine, models: Registry, sport: str, as_of: datetime, **more: object) -> Slate:
     window = Window(as_of, hours=12, leagues=(LEAGUES[sport],))
     command = SelectTop3Command(window, LOOSE, Decimal(1_000), **more)  # type: ignore[arg-type]
-    return SelectTop3(unit_of_work_factory(engine), models)(command)
+    return SelectTop3(unit_of_work_factory(engine), models, FixedClock(as_of))(command)
 
 
 def test_picks_come_out_of_the_database(stored: Engine, sport: str) -> None:
@@ -212,7 +213,8 @@ def test_a_football_slate_does_not_know_of_other_sports(engine: Engine) -> None:
             SqlFactsRepository(connection).store(
                 facts, source="test", received_at=RECEIVED, reconstructed=True
             )
-        slates.append(SelectTop3(unit_of_work_factory(engine), registry())(command).to_dict())
+        select = SelectTop3(unit_of_work_factory(engine), registry(), FixedClock(RECEIVED))
+        slates.append(select(command).to_dict())
     assert slates[0]["events_considered"] > 10
     assert slates[0] == slates[1]
 

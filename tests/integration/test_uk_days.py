@@ -41,7 +41,9 @@ def test_days_are_those_that_settling_goes_by(slates: Engine, zone: str) -> None
         connection.execute(sa.text(f"SET LOCAL timezone = '{zone}'"))
 
         def found(since: date | None, until: date | None) -> list[datetime]:
-            asked = sa.select(Slate.as_of).where(*of_uk_days(since, until)).order_by(Slate.as_of)
+            asked = (
+                sa.select(Slate.c.as_of).where(*of_uk_days(since, until)).order_by(Slate.c.as_of)
+            )
             return list(connection.scalars(asked))
 
         for day in days:

@@ -13,6 +13,7 @@ import pytest
 
 from fakes.season_site import SeasonSite, season_site
 from functions.emulator import ROOT, built
+from rehearsal.clock import Clock
 from rehearsal.cloud import Cloud, cloud
 from rehearsal.dispatcher import Dispatcher
 from rehearsal.functions import Functions
@@ -86,6 +87,7 @@ def world(assembly: Path, built: Path, tmp_path: Path) -> Iterator[World]:
         server.run("ALTER SCHEMA public OWNER TO betting_owner", "betting")
         with cloud(Environment.load(assembly)) as made:
             made.make("betting_owner", password, "localhost")
+            clock = Clock(server)
             leagues = {"BETTING_AI_LEAGUES": ",".join(LEAGUES)}
             functions = Functions(
                 made,
@@ -96,8 +98,9 @@ def world(assembly: Path, built: Path, tmp_path: Path) -> Iterator[World]:
                 {
                     "FetchFeeds": {"BETTING_AI_SITE_URL": site.url} | leagues,
                     # There is a bet to be settled.
-                    "SelectTop3": {"BETTING_AI_PROFILE": "value"} | leagues,
+                    "SelectTop3": {"BETTING_AI_PROFILE": "value", "CLOCK": str(clock.file)}
+                    | leagues,
                 },
             )
             with functions.stack:
-                yield World(made, functions, Dispatcher(made, functions), server, site)
+                yield World(made, functions, Dispatcher(made, functions, clock), server, site)

@@ -15,6 +15,7 @@ from typing import Any
 
 from functions.emulator import FunctionError
 from rehearsal.allowed import Call, allowed
+from rehearsal.clock import Clock
 from rehearsal.cloud import Cloud
 from rehearsal.template import ACCOUNT, REGION, Resource
 
@@ -29,11 +30,13 @@ class Dispatcher:
     Attributes:
         cloud: with the queues and buckets.
         invoke: runs a function.
+        clock: is set to each instant that a schedule fires at.
         failed: (function, why) of every run that failed, in order.
     """
 
     cloud: Cloud
     invoke: Invoke
+    clock: Clock
     failed: list[tuple[str, str]] = field(default_factory=list)
 
     def schedule(self, named: str, at: datetime) -> None:
@@ -43,6 +46,7 @@ class Dispatcher:
             named: part of its logical name.
             at: the instant that it is for.
         """
+        self.clock.set(at)
         environment = self.cloud.environment
         [schedule] = [
             one for one in environment.of("AWS::Scheduler::Schedule") if one.name.startswith(named)

@@ -13,9 +13,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from betting_ai.adapters.aws.model_shelf import S3ModelShelf, read_folder
 from betting_ai.adapters.aws.object_store import S3Objects
+from betting_ai.adapters.sql.engine import connect
+from betting_ai.adapters.sql.unit_of_work import unit_of_work_factory
+from betting_ai.usecases.verify_record import VerifyRecord
 from functions.account import MODELS, event
 from rehearsal.alarms import Told, going_off
 from rehearsal.allowed import Call, allowed
@@ -29,6 +33,7 @@ VERSION = "2024-06-30"
 FUNCTIONS = {
     *("FetchFeeds", "IngestRaw", "SelectTop3", "SettlePicks", "MigrateDb", "SendAlerts", "Api"),
 }
+ASYNCHRONOUS = ("FetchFeeds", "SelectTop3", "SettlePicks", "MigrateDb")
 
 
 def at(clock: str, day: str = SATURDAY) -> datetime:
@@ -74,6 +79,7 @@ class Day:
             if one.physical == told["FunctionName"]
         ]
         assert self.world.functions(function, {})["exit_code"] == 0
+        self.world.dispatcher.clock.hang()
 
     def shelf(self) -> S3ModelShelf:
         bucket = self.of("AWS::S3::Bucket", "Artifacts")
@@ -200,6 +206,7 @@ def test_a_day_and_what_may_go_wrong_in_it(world: World) -> None:
     _a_file_that_is_no_season(day)
     _a_database_that_is_down(day, letters)
     _a_letter_that_cannot_be_sent(day, letters)
+    _the_record_holds(day)
     day.check()
     _every_alarm_can_go_off(day)
     _what_is_not_allowed_is_found(day)
@@ -369,6 +376,10 @@ def _a_database_that_is_down(day: Day, letters: str) -> None:
     assert len(day.world.dispatcher.failed) == before + 6
     [letter] = day.messages(letters)
     assert "Sat 22 Mar 2025" in letter["Subject"]
+    _, late = day.ask("top3", Authorization=day.key)
+    assert late["as_of"] == f"{NEXT}T10:00:00Z"
+    assert late["refused"]["already_begun"] > 0  # it is put back at a quarter to midnight
+    assert all(at("23:45", NEXT) < _instant(one["kickoff"]) for one in late["picks"])
     assert day.alarms() == {"OldModel"}  # since the newer one was damaged
 
 
@@ -389,6 +400,22 @@ def _a_letter_that_cannot_be_sent(day: Day, letters: str) -> None:
     assert len(day.messages(letters)) == 1
 
 
+def _instant(told: str) -> datetime:
+    return datetime.fromisoformat(told)
+
+
+def _the_record_holds(day: Day) -> None:
+    """Every slate of these days, the late one too, was told before its picks kicked off."""
+    address = make_url(day.world.server.url()).set(
+        username="betting_settle_picks", database="betting"
+    )
+    engine = connect(address.render_as_string())
+    proven = VerifyRecord(unit_of_work_factory(engine))()
+    engine.dispose()
+    assert proven.flaws == ()
+    assert proven.counts["slates"] == 5
+
+
 def _every_alarm_can_go_off(day: Day) -> None:
     """Those of this day did; the others watch what AWS itself tells, or what takes months."""
     assert going_off(day.environment, Told(), whole=True) == {"NoSlate", "NothingNear"}
@@ -401,6 +428,8 @@ def _every_alarm_can_go_off(day: Day) -> None:
     assert {one.name[:-8] for one in others} == {
         *(f"{name}Errors" for name in ("Api", "IngestRaw", "MigrateDb", "SendAlerts")),
         *(f"{name}Throttles" for name in FUNCTIONS),
+        *(f"{name}AsyncEventsDropped" for name in ASYNCHRONOUS),
+        *(f"{name}DestinationDeliveryFailures" for name in ASYNCHRONOUS),
         *("ApiFailures", "ApiSlow", "ArrivedLate", "MissedWaiting", "UntoldWaiting"),
         *("TrainingsWaiting", "RetrainFailed", "PromoteFailed", "ClosingLineLost"),
         *("ResultsMissing", "DatabaseConnections", "DatabaseBusy", "DatabaseFull", "OldPrices"),

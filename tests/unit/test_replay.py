@@ -21,6 +21,7 @@ from betting_ai.backtest.evaluate import (
 from betting_ai.backtest.lookahead import another_future, look_ahead
 from betting_ai.backtest.play import Execution, Yardstick, play
 from betting_ai.backtest.replay import Replay
+from betting_ai.clock import FixedClock
 from betting_ai.domain.markets import MATCH_RESULT, OVER_UNDER
 from betting_ai.domain.slate import Criteria
 from betting_ai.domain.value import EvMap
@@ -248,7 +249,8 @@ def test_over_and_under_come_through_the_same_code() -> None:
     unit = SelectUnit(ArrayFacts(facts))
     day, totals = max(slates, key=lambda one: len(one[0].events))
     for models, markets in ((both, 2), (MODELS, 1)):
-        select = SelectTop3(lambda: unit, models)  # type: ignore[arg-type,return-value]
+        clock = FixedClock(day.window.as_of)
+        select = SelectTop3(lambda: unit, models, clock)  # type: ignore[arg-type,return-value]
         assert len(select._assess(unit.facts, day.window)) == markets
     command = SelectTop3Command(day.window, LOOSE, Decimal(1000))
     results = assess(unit.facts, both, day.window)  # type: ignore[arg-type]

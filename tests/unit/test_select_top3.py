@@ -12,6 +12,7 @@ from typing import Self
 import numpy as np
 import pytest
 
+from betting_ai.clock import FixedClock
 from betting_ai.domain.events import event_id
 from betting_ai.domain.markets import OUTCOMES, Outcome
 from betting_ai.domain.slate import Criteria, Reason, Slate, Stamp
@@ -25,12 +26,15 @@ from betting_ai.ports.repositories import Prediction, Taken
 from betting_ai.ports.unit_of_work import UnitOfWorkFactory
 from betting_ai.usecases.assess_events import Window, assess
 from betting_ai.usecases.select_top3 import (
+    REPLAY,
+    SNAPSHOT_AGE,
     SelectTop3,
     SelectTop3Command,
     choose,
     predictions,
     slug_of,
 )
+from betting_ai.usecases.words import no_bet_because
 from small_league import DAY, HOUR, ArrayFacts, facts_of, known_at
 from small_model import league, registry
 
@@ -38,6 +42,7 @@ LOOSE = Criteria("loose", 0.0, -1.0, 1.0)
 IDENTITY = EvMap.identity(0.005)
 MODEL: Registry = registry(ev_map=IDENTITY)
 MATCH_DAY = datetime(2022, 9, 10, 8, tzinfo=UTC)
+ON_TIME = FixedClock(MATCH_DAY)
 
 
 class Slates:
@@ -89,7 +94,7 @@ def command(as_of: datetime = MATCH_DAY, **changes: object) -> SelectTop3Command
 
 
 def slate(facts: Facts | None = None, models: Registry = MODEL, **changes: object) -> Slate:
-    return SelectTop3(factory(unit(facts)), models)(command(**changes))
+    return SelectTop3(factory(unit(facts)), models, ON_TIME)(command(**changes))
 
 
 def test_at_most_three_one_per_event_best_first_inside_the_window() -> None:
@@ -300,7 +305,7 @@ def test_one_stale_event_changes_neither_the_model_nor_the_others() -> None:
 
 def test_publishing_writes_the_slate_once_with_every_answer_and_commits() -> None:
     work = unit()
-    found = SelectTop3(factory(work), MODEL)(command(publish=True))
+    found = SelectTop3(factory(work), MODEL, ON_TIME)(command(publish=True))
     [(kept, said)] = work.slates.added
     assert kept == found
     assert work.committed
@@ -308,9 +313,78 @@ def test_publishing_writes_the_slate_once_with_every_answer_and_commits() -> Non
     for prediction in said:
         assert sum(prediction.probabilities) == pytest.approx(1.0, abs=1e-5)
     quiet = unit()
-    SelectTop3(factory(quiet), MODEL)(command())
+    SelectTop3(factory(quiet), MODEL, ON_TIME)(command())
     assert quiet.slates.added == []
     assert not quiet.committed
+
+
+def late(at: datetime, work: Unit, **changes: object) -> Slate:
+    return SelectTop3(factory(work), MODEL, FixedClock(at))(command(publish=True, **changes))
+
+
+def test_a_slate_that_comes_late_picks_nothing_that_has_begun() -> None:
+    best = slate().picks[0].candidate
+    work = unit()
+    found = late(best.kickoff, work)  # at kick-off it is too late
+    [(kept, _)] = work.slates.added
+    assert kept == found
+    assert found.as_of == MATCH_DAY
+    for pick in found.picks:
+        assert pick.candidate.kickoff > best.kickoff
+    in_time = late(best.kickoff - timedelta(seconds=1), unit())
+    assert best in [pick.candidate for pick in in_time.picks]
+    begun = int((league().kickoff == best.kickoff.timestamp()).sum())
+    assert found.refused[Reason.ALREADY_BEGUN] - in_time.refused.get(Reason.ALREADY_BEGUN, 0) == (
+        begun
+    )
+
+
+def test_a_slate_that_comes_when_all_has_begun_is_empty_and_says_so() -> None:
+    at = MATCH_DAY + timedelta(hours=23, minutes=59)
+    found = late(at, unit())
+    assert found.picks == ()
+    assert found.near_misses
+    for miss in found.near_misses:
+        assert Reason.ALREADY_BEGUN in {one.reason for one in miss.shortfalls}
+    assert found.refused[Reason.ALREADY_BEGUN] == found.events_considered
+    assert "came late" in no_bet_because(found.to_dict())
+
+
+def test_a_slate_that_comes_late_takes_no_price_that_grew_too_old_meanwhile() -> None:
+    facts = league()
+    before = facts.quoted_at < MATCH_DAY.timestamp()
+    newest = int(facts.quoted_at[before].max())
+    aged = replace(
+        facts,
+        quoted_at=facts.quoted_at
+        - before * (newest - int((MATCH_DAY - SNAPSHOT_AGE).timestamp()) - HOUR),
+    )
+    for minutes, stale in ((59, False), (61, True)):
+        found = late(MATCH_DAY + timedelta(minutes=minutes), unit(aged))
+        assert bool(found.picks) is not stale
+        said = {why.reason for miss in found.near_misses for why in miss.shortfalls}
+        assert (Reason.STALE_PRICE in said) is stale
+
+
+def test_a_slate_whose_window_is_over_is_refused() -> None:
+    work = unit()
+    with pytest.raises(NothingToDoError, match=r"2022-09-10 08:00 UTC comes too late: its 24 h"):
+        late(MATCH_DAY + timedelta(hours=24), work)
+    assert work.slates.added == []
+    assert not work.committed
+
+
+@pytest.mark.parametrize("changes", [{"mode": REPLAY, "publish": True}, {}])
+def test_the_hour_is_nothing_to_a_slate_that_is_not_told_to_people(
+    changes: dict[str, object],
+) -> None:
+    asked = command(**changes)
+    one, two = (
+        SelectTop3(factory(unit()), MODEL, FixedClock(at))(asked)
+        for at in (MATCH_DAY, MATCH_DAY + timedelta(days=1000))
+    )
+    assert one == two
+    assert Reason.ALREADY_BEGUN not in one.refused
 
 
 def test_the_same_question_gives_the_same_bytes() -> None:

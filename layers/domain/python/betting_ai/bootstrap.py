@@ -31,7 +31,6 @@ from betting_ai.adapters.feeds.sample import SampleFeed
 from betting_ai.adapters.local.model_store import FolderModelStore
 from betting_ai.adapters.local.object_store import LocalObjectStore
 from betting_ai.adapters.local.once import NotedOnce
-from betting_ai.adapters.local.postgres import EmbeddedPostgres
 from betting_ai.adapters.local.secrets import LocalSecrets
 from betting_ai.adapters.sql.database import open_database, reach_database
 from betting_ai.adapters.sql.figures import Figures, read_figures
@@ -162,7 +161,8 @@ class App:
 
     @property
     def _password(self) -> Callable[[URL], str] | None:
-        if self.settings.database_auth == "password":
+        """Makes tokens, for who has no other password or whose managed one is refused."""
+        if self.settings.database_auth == "password" and self.settings.database_secret is None:
             return None
         from betting_ai.adapters.aws.database import token  # noqa: PLC0415 - AWS alone
 
@@ -279,7 +279,7 @@ class App:
     @property
     def select_top3(self) -> SelectTop3:
         """Selects the day's bets."""
-        return SelectTop3(self.units, self.registry)
+        return SelectTop3(self.units, self.registry, self.clock)
 
     @property
     def publish_slate(self) -> PublishSlate:
@@ -824,13 +824,15 @@ class App:
             DatabaseUnavailableError: it is there, but cannot be reached.
         """
         if self._url is None:
+            from betting_ai.adapters.local.postgres import EmbeddedPostgres  # noqa: PLC0415 - not in AWS
+
             server = EmbeddedPostgres(self.settings.home)
             if not server.exists:
                 return f"embedded, in {server.location}, made when first needed", None
             where = f"embedded, PostgreSQL {server.version} in {server.location}"
         else:
             where = "the one that DATABASE_URL names"
-        with reach_database(self._url, self.settings.home) as engine:
+        with reach_database(self._url, self.settings.home, password=self._password) as engine:
             return where, examine(engine, self.clock.now())
 
     def upgrade_database(self) -> dict[str, Any]:
@@ -843,7 +845,7 @@ class App:
             DatabaseUnavailableError: it cannot be reached, or a table was in use for too long;
                 nothing was changed.
         """
-        with reach_database(self._url, self.settings.home) as engine:
+        with reach_database(self._url, self.settings.home, password=self._password) as engine:
             before = current_revision(engine)
             if before is not None and before > HEAD:
                 return {"revision_before": before, "revision": before, "roles": {}}
@@ -876,6 +878,8 @@ class App:
         Args:
             clock: tells what counts as the present there.
         """
+        from betting_ai.adapters.local.postgres import EmbeddedPostgres  # noqa: PLC0415 - as above
+
         home = self.settings.home / "replay"
         home.mkdir(parents=True, exist_ok=True)
         lock = self._stack.enter_context((home / "lock").open("w"))

@@ -15,17 +15,10 @@ from typing import Any, Final
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.batch import (
-    BatchProcessor,
-    EventType,
-    process_partial_response,
-)
-from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from betting_ai.bootstrap import App, build
-from betting_ai.errors import DomainError, InvalidInputError
+from betting_ai.errors import InvalidInputError
 from betting_ai.observability import configure
 from betting_ai.settings import load_settings
 
@@ -89,63 +82,6 @@ class Function:
     def count(self, name: str, number: int) -> None:
         """Add to what is counted in this run."""
         self.metrics.add_metric(name, MetricUnit.Count, number)
-
-    def batch(
-        self, event: dict[str, Any], work: Callable[[SQSRecord], None], context: LambdaContext
-    ) -> Any:  # noqa: ANN401
-        """Do the messages of a queue, one after the other; names those that are to come again.
-
-        A message that fails comes back by itself; to fail as a whole would tell nothing more.
-        """
-        processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-        answer = process_partial_response(event, self._told(work), processor, context)
-        self.count("MessagesFailed", len(answer["batchItemFailures"]))
-        return answer
-
-    def stream(
-        self, event: dict[str, Any], work: Callable[[DynamoDBRecord], None], context: LambdaContext
-    ) -> Any:  # noqa: ANN401
-        """Do the rows of a table's stream in order; what fails, and all after it, comes again."""
-        processor = BatchProcessor(
-            event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False
-        )
-        answer = process_partial_response(event, self._logged(work), processor, context)
-        self.count("RowsFailed", len(answer["batchItemFailures"]))
-        return answer
-
-    def _logged(self, work: Callable[[DynamoDBRecord], None]) -> Callable[[DynamoDBRecord], None]:
-        """Why a row failed, by its code: what others raise is not told in their words."""
-
-        def logged(record: DynamoDBRecord) -> None:
-            try:
-                work(record)
-            except Exception as error:
-                code = error.code if isinstance(error, DomainError) else type(error).__name__
-                why = str(error) if isinstance(error, DomainError) else ""
-                number = record.dynamodb.sequence_number if record.dynamodb else None
-                extra = {"row": number, "code": code, "why": why}
-                self.logger.error("a row failed", extra=extra)  # noqa: TRY400 - no frames
-                raise
-
-        return logged
-
-    def _told(self, work: Callable[[SQSRecord], None]) -> Callable[[SQSRecord], None]:
-        def told(record: SQSRecord) -> None:
-            try:
-                work(record)
-            except Exception as error:
-                code = error.code if isinstance(error, DomainError) else type(error).__name__
-                self.logger.exception(
-                    "a message failed",
-                    extra={
-                        "message_id": record.message_id,
-                        "received": record.attributes.approximate_receive_count,
-                        "code": code,
-                    },
-                )
-                raise
-
-        return told
 
 
 def asked_at(event: dict[str, Any]) -> datetime:

@@ -83,7 +83,8 @@ Probabilities = Annotated[
 class Answer(BaseModel):
     """What an answer holds; nothing beside it."""
 
-    model_config = ConfigDict(extra="forbid")
+    # Only the specification asks for these schemas: no start builds what no answer goes through.
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class ErrorDetail(Answer):

@@ -118,8 +118,8 @@ def refuse_remote() -> None:
     if (name := environment.get()) is not None:
         raise InvalidInputError(
             f"environment {name} can be asked for db upgrade, doctor, history export, "
-            "ingest --again, keys, review and settle; for anything else leave --env "
-            "(BETTING_AI_ENV) out"
+            "history verify, ingest --again, keys, review and settle; for anything else leave "
+            "--env (BETTING_AI_ENV) out"
         )
 
 

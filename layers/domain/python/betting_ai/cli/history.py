@@ -62,28 +62,20 @@ def history(
 @app.command()
 def verify(as_json: Json = False) -> None:
     """Prove that nothing was changed, left out or slipped in; exits 1 at the first broken link."""
-    from betting_ai.bootstrap import build
-
-    with build(current_settings()) as opened:
-        found = opened.verify_record()
+    answer = ask("verify", {}, as_json=as_json)
+    found = answer.output
     if as_json:
-        told = {
-            "ok": not found.flaws,
-            "entries": dict(found.counts),
-            "last": dict(found.last),
-            "flaws": [{"where": flaw.where, "what": flaw.what} for flaw in found.flaws],
-        }
-        typer.echo(json.dumps(told, ensure_ascii=False))
-        if found.flaws:
-            raise typer.Exit(1)
+        typer.echo(json.dumps(found, ensure_ascii=False))
+        if answer.exit_code:
+            raise typer.Exit(answer.exit_code)
         return
-    if found.flaws:
-        first = found.flaws[0]
-        more = f" (and {len(found.flaws) - 1} more)" if len(found.flaws) > 1 else ""
-        raise RecordBrokenError(f"{first.where}: {first.what}{more}")
-    counts = ", ".join(f"{count:,} {chain}" for chain, count in found.counts.items()) or "empty"
+    if found["flaws"]:
+        first, *others = found["flaws"]
+        more = f" (and {len(others)} more)" if others else ""
+        raise RecordBrokenError(f"{first['where']}: {first['what']}{more}")
+    counts = ", ".join(f"{count:,} {chain}" for chain, count in found["entries"].items()) or "empty"
     typer.echo(f"The record holds: {counts}.")
-    for chain, link in found.last.items():
+    for chain, link in found["last"].items():
         typer.echo(f"  last of {chain}: {link}")
 
 

@@ -41,6 +41,7 @@ class Reason(StrEnum):
     NOT_ENOUGH_PRICES = "not_enough_prices"
     UNMATCHED_EVENT = "unmatched_event"
     OUTSIDE_WINDOW = "outside_window"
+    ALREADY_BEGUN = "already_begun"
     ALREADY_RECOMMENDED = "already_recommended"
     SECOND_SELECTION_OF_EVENT = "second_selection_of_event"
     SLATE_FULL = "slate_full"

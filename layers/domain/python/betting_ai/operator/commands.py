@@ -25,6 +25,7 @@ from betting_ai.operator.keys import (
 from betting_ai.operator.replay import Replay, replay
 from betting_ai.operator.review import Accept, accept_name, list_names
 from betting_ai.operator.settle import Settle, settle
+from betting_ai.operator.verify import verify
 
 LARGEST: Final = 5_000_000
 """Bytes of an answer that is given as it is; Lambda hands over six million."""
@@ -71,6 +72,7 @@ COMMANDS: Final[Mapping[str, Command[Any]]] = {
     "settle": Command(Settle, settle),
     "doctor": Command(NoArguments, doctor),
     "export": Command(Export, export),
+    "verify": Command(NoArguments, verify),
 }
 
 

@@ -21,7 +21,7 @@ class PublishSlate:
     """Selects and publishes the slate of an instant, unless there is one already.
 
     A question that comes twice, as schedules do, so has one answer, even where prices of before
-    that instant were stored in between.
+    that instant were stored in between. One that comes late is answered without what has begun.
     """
 
     units: UnitOfWorkFactory

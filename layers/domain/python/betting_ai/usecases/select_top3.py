@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from betting_ai.clock import Clock
 from betting_ai.domain.events import event_id, event_slug
 from betting_ai.domain.leagues import LEAGUES
 from betting_ai.domain.markets import OUTCOMES, markets_of
@@ -60,6 +61,7 @@ class SelectTop3Command:
         data_sources: where the facts came from, as shown on the slate.
         publish: store the slate; on an event recommended before, only the same selection may be
             recommended again, and replaces the earlier recommendation; what is open uses up caps.
+            A live slate is told in time or not at all: nothing that has begun is picked.
         mode: of a published slate, ``"live"`` or ``"replay"``.
         explain: give reasons in words (a backtest does without).
     """
@@ -79,16 +81,19 @@ class SelectTop3:
 
     units: UnitOfWorkFactory
     registry: Registry
+    clock: Clock
 
     def __call__(self, command: SelectTop3Command) -> Slate:
         """The slate.
 
         Raises:
             InvalidInputError: a bankroll or a window that cannot be.
-            NothingToDoError: no events are known around this time.
+            NothingToDoError: no events are known around this time, or a live slate comes when its
+                whole window is over.
             NoModelBeforeError: every model has seen the day.
         """
         _check(command)
+        self._now(command)
         with self.units() as unit:
             assessments = self._assess(unit.facts, command.window)
             assessment = assessments[0]
@@ -100,11 +105,24 @@ class SelectTop3:
             taken = _NOTHING
             if command.publish:
                 taken = unit.slates.taken(command.window.as_of, command.mode)
-            slate = choose(assessments, command, taken, gated=True)
+            now = self._now(command)
+            slate = choose(assessments, command, taken, gated=True, now=now)
             if command.publish:
                 unit.slates.add(slate, predictions(assessment), command.mode)
                 unit.commit()
         return slate
+
+    def _now(self, command: SelectTop3Command) -> datetime | None:
+        """The present, for a slate that people act on, which may come late; None for any other."""
+        if not (command.publish and command.mode == LIVE):
+            return None
+        as_of, hours, now = command.window.as_of, command.window.hours, self.clock.now()
+        if now >= as_of + timedelta(hours=hours):
+            raise NothingToDoError(
+                f"the slate of {as_of:%Y-%m-%d %H:%M} UTC comes too late: its {hours:g} hours are "
+                "over, and picks are published before kick-off or not at all"
+            )
+        return now
 
     def _assess(self, facts: FactsRepository, window: Window) -> list[Assessment]:
         """The sport's market on who wins, and every other market whose gate is open."""
@@ -128,6 +146,7 @@ def choose(
     taken: Mapping[str, Taken] = _NOTHING,
     *,
     gated: bool = False,
+    now: datetime | None = None,
 ) -> Slate:
     """The slate of an assessed window.
 
@@ -137,10 +156,12 @@ def choose(
         command: criteria and bankroll.
         taken: event slug -> what is recommended or bet already.
         gated: a model whose gate is closed gives no picks; else they are chosen to be measured.
+        now: nothing that has begun by then is picked, and no price that is too old by then; None
+            where slates of the past are made as they would have been in time.
     """
     assessment = assessments[0]
     manifest, market = assessment.model.manifest, assessment.features.market
-    found = [c for each in assessments for c in _candidates(each, taken, gated=gated)]
+    found = [c for each in assessments for c in _candidates(each, taken, now, gated=gated)]
     chosen, stakes = _staked(found, command, taken)
     return Slate(
         as_of=command.window.as_of,
@@ -156,7 +177,7 @@ def choose(
         model=manifest.version,
         trained_through=manifest.trained_through.isoformat(),
         stamps=_slate_stamps(assessment, command, gated=gated),
-        refused=_refused(assessment),
+        refused=_refused(assessment, now),
         inputs=fingerprints(assessments) if command.explain else {},
     )
 
@@ -204,7 +225,7 @@ def _check(command: SelectTop3Command) -> None:
 
 
 def _candidates(
-    assessment: Assessment, taken: Mapping[str, Taken], *, gated: bool
+    assessment: Assessment, taken: Mapping[str, Taken], now: datetime | None, *, gated: bool
 ) -> list[Candidate]:
     """One candidate per selection that has a price to take."""
     market, offers = assessment.features.market, assessment.offers
@@ -218,6 +239,11 @@ def _candidates(
         quote = offers.quote[event, k]
         stamps, refusals = [], []
         quoted_at = datetime.fromtimestamp(int(market.quoted_at[quote]), UTC)
+        kickoff = _instant(assessment, event)
+        if now is not None and kickoff <= now:
+            refusals.append(Reason.ALREADY_BEGUN)
+        elif now is not None and _believed_until(assessment, event, k) <= now:
+            refusals.append(Reason.STALE_PRICE)
         if slug in taken and (taken[slug].bet or taken[slug].outcome is not outcomes[k]):
             refusals.append(Reason.ALREADY_RECOMMENDED)
         if gated and not assessment.model.manifest.gate.open:
@@ -240,7 +266,7 @@ def _candidates(
                 home=home,
                 away=away,
                 league=LEAGUES[league].name if league in LEAGUES else league,
-                kickoff=_instant(assessment, event),
+                kickoff=kickoff,
                 outcome=outcomes[k],
                 bookmaker=books[market.quote_book[quote]],
                 price=_decimal(offers.price[event, k]),
@@ -366,7 +392,7 @@ def _advice(assessment: Assessment, event: int, k: int, price: float) -> str:
     return "wait" if p * price - 1.0 < wait else "bet"
 
 
-def _refused(assessment: Assessment) -> dict[Reason, int]:
+def _refused(assessment: Assessment, now: datetime | None) -> dict[Reason, int]:
     """Prices that fell to the guard, and events that could not be judged or bet on."""
     market = assessment.features.market
     event = market.quote_event
@@ -377,7 +403,11 @@ def _refused(assessment: Assessment) -> dict[Reason, int]:
     priced = market.newest >= 0
     stale = ~priced & _only_stale_prices(assessment)
     has_book = np.isin(np.arange(len(market)), event[market.named])
+    begun = 0
+    if now is not None:
+        begun = int((assessment.facts.kickoff[market.rows] <= now.timestamp()).sum())
     counts = {
+        Reason.ALREADY_BEGUN: begun,
         Reason.PRICE_ABOVE_MAXIMUM: int((named & above).sum()),
         Reason.PRICE_OVER_AVERAGE: int((named & over & ~above).sum()),
         Reason.STALE_PRICE: int(stale.sum()),

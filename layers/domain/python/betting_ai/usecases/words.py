@@ -26,6 +26,7 @@ REASONS: Final[Mapping[str, str]] = {
     Reason.NOT_ENOUGH_PRICES: "too few prices",
     Reason.UNMATCHED_EVENT: "the match could not be identified without doubt",
     Reason.OUTSIDE_WINDOW: "outside the window",
+    Reason.ALREADY_BEGUN: "the match has begun",
     Reason.ALREADY_RECOMMENDED: "the match was recommended before",
     Reason.SECOND_SELECTION_OF_EVENT: "another selection of the match is picked",
     Reason.SLATE_FULL: "three better ones are picked",
@@ -52,6 +53,8 @@ def no_bet_because(slate: Mapping[str, Any]) -> str:
         return "no match in this window has a usable price yet"
     if Stamp.MARKET_CLOSED in slate["stamps"]:
         return "this market gives no picks: its model has shown no gain over the prices"
+    if slate["refused"].get(Reason.ALREADY_BEGUN):
+        return "the slate came late, and of what had not begun nothing is worth its price"
     reasons = {reason["reason"] for miss in slate["near_misses"] for reason in miss["reasons"]}
     if reasons & _WITHOUT_STAKE:
         return "what meets the criteria leaves no stake at this bankroll"

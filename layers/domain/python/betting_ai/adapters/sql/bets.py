@@ -9,7 +9,6 @@ from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy import orm
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.engine import Connection, RowMapping
 
@@ -58,7 +57,7 @@ class SqlBetRepository:
                 started_at=at,
             )
             .on_conflict_do_nothing()
-            .returning(table.id)
+            .returning(table.c.id)
         )
         if begun is None:
             raise InvalidInputError(f"a {mode} session is open; close it first")
@@ -74,7 +73,9 @@ class SqlBetRepository:
         table, bet = tables.BettingSession, tables.Bet
         self._lock(session_id)
         waiting = self._connection.scalar(
-            sa.select(sa.func.count()).where(bet.session_id == session_id, bet.status.in_(_OPEN))
+            sa.select(sa.func.count()).where(
+                bet.c.session_id == session_id, bet.c.status.in_(_OPEN)
+            )
         )
         if waiting:
             told = (
@@ -85,7 +86,7 @@ class SqlBetRepository:
             raise InvalidInputError(f"{told} first")
         closed = self._connection.execute(
             sa.update(table)
-            .where(table.id == session_id, table.status == "open")
+            .where(table.c.id == session_id, table.c.status == "open")
             .values(status="closed", ended_at=at)
         )
         if not closed.rowcount:
@@ -95,12 +96,12 @@ class SqlBetRepository:
         """All of them, oldest first."""
         table, bet = tables.BettingSession, tables.Bet
         at_risk = (
-            sa.select(sa.func.coalesce(sa.func.sum(bet.stake), 0))
-            .where(bet.session_id == table.id, bet.status.in_(_OPEN))
+            sa.select(sa.func.coalesce(sa.func.sum(bet.c.stake), 0))
+            .where(bet.c.session_id == table.c.id, bet.c.status.in_(_OPEN))
             .correlate(table)
             .scalar_subquery()
         )
-        asked = sa.select(table.__table__, at_risk.label("at_risk")).order_by(table.id)
+        asked = sa.select(table, at_risk.label("at_risk")).order_by(table.c.id)
         return [_session(row) for row in self._connection.execute(asked).mappings()]
 
     def current(self, mode: str) -> Session | None:
@@ -153,7 +154,7 @@ class SqlBetRepository:
                 created_at=at,
             )
             .on_conflict_do_nothing(index_elements=["reference"])
-            .returning(table.id)
+            .returning(table.c.id)
         )
         if key is None:
             return None
@@ -162,7 +163,7 @@ class SqlBetRepository:
 
     def find(self, reference: UUID) -> StoredBet | None:
         """The bet of a reference."""
-        found = self._bets(tables.Bet.reference == reference)
+        found = self._bets(tables.Bet.c.reference == reference)
         return found[0] if found else None
 
     def resolve(
@@ -187,7 +188,7 @@ class SqlBetRepository:
         table = tables.Bet
         row = (
             self._connection.execute(
-                sa.select(table.__table__).where(table.reference == reference).with_for_update()
+                sa.select(table).where(table.c.reference == reference).with_for_update()
             )
             .mappings()
             .one_or_none()
@@ -200,7 +201,7 @@ class SqlBetRepository:
             told = {"price": price, "venue_reference": venue_reference}
             self._connection.execute(
                 sa.update(table)
-                .where(table.id == row["id"])
+                .where(table.c.id == row["id"])
                 .values(
                     status=status,
                     stake=taken,
@@ -227,14 +228,14 @@ class SqlBetRepository:
             verdict = one.verdict
             session = self._connection.scalar(
                 sa.update(table)
-                .where(table.id == one.due.id)
+                .where(table.c.id == one.due.id)
                 .values(
                     status=verdict.result,
                     profit=verdict.profit,
                     clv=verdict.clv,
                     settled_at=one.at,
                 )
-                .returning(table.session_id)
+                .returning(table.c.session_id)
             )
             assert session is not None  # noqa: S101 - what is due is stored
             if one.due.last is None:
@@ -247,20 +248,20 @@ class SqlBetRepository:
         """Bets that only their venue can tell about, oldest first."""
         table = tables.Bet
         missing = sa.and_(
-            table.status == BetStatus.REJECTED,
-            table.reason == MISSING,
-            table.created_at >= missing_since,
+            table.c.status == BetStatus.REJECTED,
+            table.c.reason == MISSING,
+            table.c.created_at >= missing_since,
         )
-        return self._bets(sa.or_(table.status.in_(_UNDECIDED), missing))[::-1]
+        return self._bets(sa.or_(table.c.status.in_(_UNDECIDED), missing))[::-1]
 
     def settled(self, mode: str, since: datetime) -> list[StoredBet]:
         """Bets of a mode that were settled since an instant, oldest first."""
         table = tables.Bet
-        return self._bets(sa.and_(table.mode == mode, table.settled_at >= since))[::-1]
+        return self._bets(sa.and_(table.c.mode == mode, table.c.settled_at >= since))[::-1]
 
     def bets(self, session_id: int | None = None, limit: int | None = None) -> list[StoredBet]:
         """Bets of a session or of all, newest first."""
-        wanted = sa.true() if session_id is None else tables.Bet.session_id == session_id
+        wanted = sa.true() if session_id is None else tables.Bet.c.session_id == session_id
         return self._bets(wanted, limit=limit)
 
     def newest(self, limit: int | None, *rules: sa.ColumnElement[bool]) -> list[StoredBet]:
@@ -271,10 +272,10 @@ class SqlBetRepository:
         """All entries of a session, oldest first."""
         table, bet = tables.LedgerEntry, tables.Bet
         rows = self._connection.execute(
-            sa.select(table.session_id, bet.reference, table.kind, table.amount, table.at)
-            .outerjoin(bet, bet.id == table.bet_id)
-            .where(table.session_id == session_id)
-            .order_by(table.id)
+            sa.select(table.c.session_id, bet.c.reference, table.c.kind, table.c.amount, table.c.at)
+            .outerjoin(bet, bet.c.id == table.c.bet_id)
+            .where(table.c.session_id == session_id)
+            .order_by(table.c.id)
         )
         return [LedgerLine(*row) for row in rows]
 
@@ -301,11 +302,15 @@ class SqlBetRepository:
         table, event = tables.Violation, tables.Event
         rows = self._connection.execute(
             sa.select(
-                table.at, event.slug.label("event_id"), table.stake, table.protection, table.detail
+                table.c.at,
+                event.c.slug.label("event_id"),
+                table.c.stake,
+                table.c.protection,
+                table.c.detail,
             )
-            .join(event, event.id == table.event_id)
-            .where(table.session_id == session_id)
-            .order_by(table.id)
+            .join(event, event.c.id == table.c.event_id)
+            .where(table.c.session_id == session_id)
+            .order_by(table.c.id)
         ).mappings()
         return [dict(row) for row in rows]
 
@@ -346,17 +351,17 @@ class SqlBetRepository:
     def _paused_until(self, kind: Pause, mode: str | None) -> datetime | None:
         """The last end of any pause that covers the mode; nothing takes one back."""
         table = tables.Restraint
-        covers = sa.or_(table.mode.is_(None), table.mode == (mode or ""))
-        return self._connection.scalar(
-            sa.select(sa.func.max(table.until)).where(table.kind == kind, covers)
-        )
+        covers = sa.or_(table.c.mode.is_(None), table.c.mode == (mode or ""))
+        last = sa.select(sa.func.max(table.c.until)).where(table.c.kind == kind, covers)
+        until: datetime | None = self._connection.scalar(last)
+        return until
 
     def _killed(self) -> bool:
         table = tables.Restraint
         last = (
-            sa.select(table.engaged)
-            .where(table.kind == _KILL_SWITCH)
-            .order_by(table.id.desc())
+            sa.select(table.c.engaged)
+            .where(table.c.kind == _KILL_SWITCH)
+            .order_by(table.c.id.desc())
             .limit(1)
         )
         return bool(self._connection.scalar(last))
@@ -365,7 +370,7 @@ class SqlBetRepository:
         table = tables.BettingSession
         row = (
             self._connection.execute(
-                sa.select(table.__table__).where(table.id == session_id).with_for_update()
+                sa.select(table).where(table.c.id == session_id).with_for_update()
             )
             .mappings()
             .one_or_none()
@@ -385,26 +390,28 @@ class SqlBetRepository:
         )
         table = tables.BettingSession
         self._connection.execute(
-            sa.update(table).where(table.id == session_id).values(bankroll=table.bankroll + amount)
+            sa.update(table)
+            .where(table.c.id == session_id)
+            .values(bankroll=table.c.bankroll + amount)
         )
 
     def _profit_since(self, mode: str, since: datetime) -> Decimal:
         """Of everything that was settled since, what settling it anew changed included."""
         table, bet = tables.Settlement, tables.Bet
         before = (
-            sa.select(table.bet_id, table.profit)
-            .join(bet, bet.id == table.bet_id)
-            .where(bet.mode == mode, table.settled_at < since)
-            .ext(distinct_on(table.bet_id))
-            .order_by(table.bet_id, table.id.desc())
+            sa.select(table.c.bet_id, table.c.profit)
+            .join(bet, bet.c.id == table.c.bet_id)
+            .where(bet.c.mode == mode, table.c.settled_at < since)
+            .ext(distinct_on(table.c.bet_id))
+            .order_by(table.c.bet_id, table.c.id.desc())
             .subquery()
         )
         changed = (
-            sa.select(table.bet_id, table.profit)
-            .join(bet, bet.id == table.bet_id)
-            .where(bet.mode == mode, table.settled_at >= since)
-            .ext(distinct_on(table.bet_id))
-            .order_by(table.bet_id, table.id.desc())
+            sa.select(table.c.bet_id, table.c.profit)
+            .join(bet, bet.c.id == table.c.bet_id)
+            .where(bet.c.mode == mode, table.c.settled_at >= since)
+            .ext(distinct_on(table.c.bet_id))
+            .order_by(table.c.bet_id, table.c.id.desc())
             .subquery()
         )
         total = self._connection.scalar(
@@ -419,9 +426,11 @@ class SqlBetRepository:
         table = tables.Bet
         running = (
             sa.select(
-                sa.func.sum(table.profit).over(order_by=(table.settled_at, table.id)).label("sum")
+                sa.func.sum(table.c.profit)
+                .over(order_by=(table.c.settled_at, table.c.id))
+                .label("sum")
             )
-            .where(table.session_id == session_id, table.profit.is_not(None))
+            .where(table.c.session_id == session_id, table.c.profit.is_not(None))
             .subquery()
         )
         highest = self._connection.scalar(sa.select(sa.func.max(running.c.sum)))
@@ -431,9 +440,9 @@ class SqlBetRepository:
         """How many of the newest settled bets were lost, and when the last of them was."""
         table = tables.Bet
         newest = self._connection.execute(
-            sa.select(table.status, table.settled_at)
-            .where(table.mode == mode, table.status.in_(_TELLING))
-            .order_by(table.settled_at.desc(), table.id.desc())
+            sa.select(table.c.status, table.c.settled_at)
+            .where(table.c.mode == mode, table.c.status.in_(_TELLING))
+            .order_by(table.c.settled_at.desc(), table.c.id.desc())
             .limit(_RECENT)
         ).all()
         count = next(
@@ -443,7 +452,7 @@ class SqlBetRepository:
 
     def _open_stakes(self, session_id: int) -> tuple[OpenStake, ...]:
         found = self._bets(
-            sa.and_(tables.Bet.session_id == session_id, tables.Bet.status.in_(_OPEN))
+            sa.and_(tables.Bet.c.session_id == session_id, tables.Bet.c.status.in_(_OPEN))
         )
         return tuple(
             OpenStake(b.bet.event_id, b.league, b.kickoff, b.bet.outcome, b.bet.stake)
@@ -452,23 +461,23 @@ class SqlBetRepository:
 
     def _bets(self, *rules: sa.ColumnElement[bool], limit: int | None = None) -> list[StoredBet]:
         table, event, league, book = tables.Bet, tables.Event, tables.League, tables.Book
-        home, away = orm.aliased(tables.Team), orm.aliased(tables.Team)
+        home, away = tables.Team.alias(), tables.Team.alias()
         asked = (
             sa.select(
-                table.__table__,
-                event.slug.label("event_slug"),
-                (home.name + " vs " + away.name).label("event_name"),
-                event.kickoff,
-                league.code.label("league"),
-                book.code.label("bookmaker"),
+                table,
+                event.c.slug.label("event_slug"),
+                (home.c.name + " vs " + away.c.name).label("event_name"),
+                event.c.kickoff,
+                league.c.code.label("league"),
+                book.c.code.label("bookmaker"),
             )
-            .join(event, event.id == table.event_id)
-            .join(league, league.id == event.league_id)
-            .join(book, book.id == table.book_id)
-            .join(home, home.id == event.home_id)
-            .join(away, away.id == event.away_id)
+            .join(event, event.c.id == table.c.event_id)
+            .join(league, league.c.id == event.c.league_id)
+            .join(book, book.c.id == table.c.book_id)
+            .join(home, home.c.id == event.c.home_id)
+            .join(away, away.c.id == event.c.away_id)
             .where(*rules)
-            .order_by(table.id.desc())
+            .order_by(table.c.id.desc())
             .limit(limit)
         )
         return [_bet(row) for row in self._connection.execute(asked).mappings()]

@@ -10,7 +10,6 @@ from typing import Final, Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Engine
 
-from betting_ai.adapters.local.postgres import EmbeddedPostgres
 from betting_ai.adapters.sql.engine import connect
 from betting_ai.adapters.sql.migrate import migrate
 from betting_ai.adapters.sql.reference import ensure_reference_data
@@ -43,6 +42,9 @@ def reach_database(
     """
     with contextlib.ExitStack() as stack:
         if url is None:
+            # No function has a server of its own.
+            from betting_ai.adapters.local.postgres import EmbeddedPostgres  # noqa: PLC0415
+
             url = stack.enter_context(EmbeddedPostgres(home)).url()
         engine = connect(url, pool=pool, password=password)
         stack.callback(engine.dispose)

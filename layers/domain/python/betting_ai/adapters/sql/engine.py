@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import socket
 import ssl
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
@@ -26,7 +27,19 @@ POOL_SIZES: Final = {"single": 1, "server": 20}
 WAIT_SECONDS: Final = 3.0
 """So long who needs a connection waits for one while all are busy."""
 
+_CONNECT_SECONDS: Final = 10
 _RECYCLE_SECONDS: Final = 1800
+_LOST_AFTER: Final = {
+    "TCP_KEEPIDLE": 30,  # seconds of silence before the first question whether it still lives
+    "TCP_KEEPINTVL": 10,
+    "TCP_KEEPCNT": 3,
+    "TCP_USER_TIMEOUT": 30_000,  # milliseconds in which what was sent has to arrive
+}
+"""After a minute without the other side a connection fails, where the system can do so."""
+
+_REFUSED: Final = ("28P01", "28000")
+"""The password is wrong, or none is asked for in this way: so RDS answers who must have a token."""
+
 _TIMESTAMPTZ, _DATE = 1184, 1082  # the types' numbers in every PostgreSQL
 
 
@@ -45,7 +58,8 @@ def connect(
             or ``postgres://``, with ``sslmode``, ``sslrootcert``, ``connect_timeout``,
             ``application_name`` and, for a Unix socket, ``host=/its/folder``.
         pool: how many connections to hold, see `POOL_SIZES`.
-        password: asked for the password of every new connection, where it changes by the hour.
+        password: asked for the password of every new connection, where it changes by the hour; if
+            the address has one, only once the server refuses that.
 
     Raises:
         InvalidInputError: the address cannot be understood; the message never quotes it.
@@ -61,9 +75,8 @@ def connect(
         max_overflow=0,
         pool_recycle=_RECYCLE_SECONDS,
     )
-    if password is not None:
-        event.listen(engine, "do_connect", partial(_with_password, password, address))
-    event.listen(engine, "do_connect", _connect_or_say_why)
+    ask = None if password is None else partial(password, address)
+    event.listen(engine, "do_connect", partial(_connect_or_say_why, ask))
     event.listen(engine, "checkout", _ping)
     event.listen(engine, "handle_error", _say_that_it_broke)
     return engine
@@ -108,8 +121,8 @@ def _parse(parsed: URL) -> tuple[URL, dict[str, Any]]:
     else:
         arguments["ssl_context"] = _encryption(options)
         parsed = parsed.set(host=host, port=port)
-    if timeout := options.pop("connect_timeout", None):
-        arguments["timeout"] = int(timeout)
+    # As libpq has it, 0 waits for ever.
+    arguments["timeout"] = int(options.pop("connect_timeout", _CONNECT_SECONDS)) or None
     if parsed.username is None:  # as libpq does
         parsed = parsed.set(username=getpass.getuser())
     arguments["application_name"] = options.pop("application_name", "betting-ai")
@@ -134,33 +147,50 @@ def _encryption(options: dict[str, str]) -> ssl.SSLContext | bool | None:
     return context
 
 
-def _with_password(
-    password: Callable[[URL], str],
-    address: URL,
-    dialect: object,
-    record: object,
-    positional: list[Any],
-    named: dict[str, Any],
-) -> None:
-    named["password"] = password(address)
-
-
 def _connect_or_say_why(
+    password: Callable[[], str] | None,
     dialect: Any,  # noqa: ANN401
     record: object,
     positional: list[Any],
     named: dict[str, Any],
 ) -> object:
     try:
-        opened = dialect.connect(*positional, **named)
+        opened = _connected(password, dialect, positional, named)
     except (pg8000.Error, OSError) as error:
         where = named.get("unix_sock") or f"{named.get('host')}:{named.get('port')}"
         raise DatabaseUnavailableError(
             f"Cannot connect to PostgreSQL at {where}: {_reason(error)}"
         ) from None
+    _watch_over(opened._usock)
     opened.register_in_adapter(_TIMESTAMPTZ, _instant)
     opened.register_in_adapter(_DATE, _day)
     return opened
+
+
+def _connected(
+    password: Callable[[], str] | None,
+    dialect: Any,  # noqa: ANN401
+    positional: list[Any],
+    named: dict[str, Any],
+) -> Any:  # noqa: ANN401
+    if password is None:
+        return dialect.connect(*positional, **named)
+    if named.get("password"):
+        try:
+            return dialect.connect(*positional, **named)
+        except pg8000.Error as error:
+            if _sqlstate(error) not in _REFUSED:
+                raise
+    return dialect.connect(*positional, **(named | {"password": password()}))
+
+
+def _watch_over(opened: socket.socket) -> None:
+    """A statement may take long; an other side that is gone may not."""
+    opened.settimeout(None)  # it was for the connecting
+    if opened.family != socket.AF_UNIX:
+        for name, value in _LOST_AFTER.items():
+            if (option := getattr(socket, name, None)) is not None:
+                opened.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _instant(text: str) -> object:

@@ -23,7 +23,7 @@ from betting_ai.adapters.sql.copying import (
     fetch_columns,
 )
 from betting_ai.adapters.sql.reference import book_ids, league_ids, team_ids
-from betting_ai.adapters.sql.tables import LINE_UNITS, Base, Book, Event, League, Odds, Result, Team
+from betting_ai.adapters.sql.tables import LINE_UNITS, Book, Event, League, Odds, Result, Team
 from betting_ai.domain.events import event_id, slug
 from betting_ai.domain.leagues import LEAGUES
 from betting_ai.domain.markets import SELECTIONS, Market, Outcome
@@ -139,10 +139,12 @@ class SqlFactsRepository:
         events = fetch_columns(self._connection, _events_known(query))
         order = np.lexsort((events["id"], events["kickoff"]))
         events = {name: column[order].astype(np.int64) for name, column in events.items()}
-        leagues, league = _indexed(events["league_id"], self._names(League.id, League.code))
+        leagues, league = _indexed(events["league_id"], self._names(League.c.id, League.c.code))
         both = np.concatenate((events["home_id"], events["away_id"]))
         its = sa.literal(np.unique(both).tolist(), sa.ARRAY(sa.Integer))
-        named = self._names(Team.id, Team.country + ":" + Team.name, Team.id == sa.any_(its))
+        named = self._names(
+            Team.c.id, Team.c.country + ":" + Team.c.name, Team.c.id == sa.any_(its)
+        )
         teams, team = _indexed(both, named)
         quotes = self._quotes(query, events)
         return Facts(
@@ -220,12 +222,12 @@ class SqlFactsRepository:
             "received_at": np.full(rows, as_timestamp(received_at)),
             "reconstructed": np.full(rows, reconstructed),
         }
-        copy_in(self._connection, Odds.__tablename__, columns | stamp)
+        copy_in(self._connection, Odds.name, columns | stamp)
         return _Added(rows)
 
     def _add(
         self,
-        table: type[Base],
+        table: sa.Table,
         columns: Mapping[str, Column],
         stamp: Mapping[str, Any],
         revise: Callable[[_Told], int] | None = None,
@@ -241,21 +243,20 @@ class SqlFactsRepository:
         rows = len(next(iter(columns.values())))
         if not rows:
             return _Added()
-        target = table.metadata.tables[table.__tablename__]
-        staged = self._staged(target.name, columns)
+        staged = self._staged(table.name, columns)
         told: _Told = {name: _as_stored(staged.c[name]) for name in columns}
         stamps = [sa.literal(value) for value in stamp.values()]
         new = self._connection.execute(
-            insert(target)
+            insert(table)
             .from_select([*columns, *stamp], sa.select(*told.values(), *stamps))
             .on_conflict_do_nothing()
         ).rowcount
         if new == rows:
             return _Added(new)
         revised = revise(told) if revise else 0
-        key = {column.name for column in target.primary_key}
-        same_key = sa.and_(*(target.c[name] == told[name] for name in key))
-        differs = [_contradicts(target.c[n], value) for n, value in told.items() if n not in key]
+        key = {column.name for column in table.primary_key}
+        same_key = sa.and_(*(table.c[name] == told[name] for name in key))
+        differs = [_contradicts(table.c[n], value) for n, value in told.items() if n not in key]
         conflicting = self._connection.scalar(
             sa.select(sa.func.count()).where(same_key, sa.or_(*differs))
         )
@@ -264,7 +265,7 @@ class SqlFactsRepository:
 
     def _move(self, told: _Told, received_at: datetime) -> int:
         """Put off, or forward, the matches that have not begun; gives how many there were."""
-        event = Event.__table__.c
+        event = Event.c
         moved = sa.update(Event).values(kickoff=told["kickoff"], time_assumed=told["time_assumed"])
         return self._connection.execute(
             moved.where(
@@ -277,7 +278,7 @@ class SqlFactsRepository:
 
     def _complete(self, told: _Told) -> int:
         """Add to results the counts that they lack, where the score is the same."""
-        there = Result.__table__.c
+        there = Result.c
         lacking = [name for name in STATS if name not in _SCORE]
         completed = sa.update(Result).values(
             {name: sa.func.coalesce(there[name], told[name]) for name in lacking}
@@ -324,8 +325,8 @@ class SqlFactsRepository:
         # An event may have come between the two queries.
         there = events["id"][row] == odds["event_id"]
         row, odds = row[there], {name: column[there] for name, column in odds.items()}
-        books, book = _indexed(odds["book_id"], self._names(Book.id, Book.code))
-        codes = self._names(League.id, League.code)
+        books, book = _indexed(odds["book_id"], self._names(Book.c.id, Book.c.code))
+        codes = self._names(League.c.id, League.c.code)
         sideways = _without_draw([codes[key] for key in events["league_id"].tolist()])[row]
         sideways &= odds["market"] == Market.MATCH_RESULT
         away = sideways & (odds["selection"] == _AWAY)
@@ -416,51 +417,51 @@ def _contradicts(
     return there != told if there.name in STATS else there.is_distinct_from(told)
 
 
-def _known(table: type[Event | Result | Odds], query: FactsQuery) -> sa.ColumnElement[bool]:
+def _known(table: sa.Table, query: FactsQuery) -> sa.ColumnElement[bool]:
     """What a live feed had brought by then; reconstructed history need only have stood by then."""
-    return sa.or_(table.reconstructed, table.received_at <= query.as_of)
+    return sa.or_(table.c.reconstructed, table.c.received_at <= query.as_of)
 
 
 def _asked_for(query: FactsQuery) -> sa.ColumnElement[bool]:
     rules = [_known(Event, query)]
     if query.since is not None:
-        rules.append(Event.day >= query.since)
+        rules.append(Event.c.day >= query.since)
         # Says nothing new (a date begins somewhere on earth less than a day before it does in
         # UTC), but lets the planner see how few events lie between two dates.
         rules.append(
-            Event.kickoff >= datetime.combine(query.since, time(), UTC) - timedelta(days=1)
+            Event.c.kickoff >= datetime.combine(query.since, time(), UTC) - timedelta(days=1)
         )
     if query.kickoff_before is not None:
-        rules.append(Event.kickoff < query.kickoff_before)
+        rules.append(Event.c.kickoff < query.kickoff_before)
     if query.events is not None:
         keys = [event_id(slug) for slug in query.events]
-        rules.append(Event.id == sa.any_(sa.literal(keys, sa.ARRAY(sa.BigInteger))))
+        rules.append(Event.c.id == sa.any_(sa.literal(keys, sa.ARRAY(sa.BigInteger))))
     if query.leagues is not None:
-        codes = sa.select(League.id).where(League.code.in_(query.leagues))
-        rules.append(Event.league_id.in_(codes))
+        codes = sa.select(League.c.id).where(League.c.code.in_(query.leagues))
+        rules.append(Event.c.league_id.in_(codes))
     return sa.and_(*rules)
 
 
 def _events_known(query: FactsQuery) -> sa.Select[Any]:
     never: sa.ColumnElement[datetime] = sa.literal_column("'infinity'::timestamptz")
     result_known = sa.and_(
-        Result.event_id == Event.id, Result.known_at <= query.as_of, _known(Result, query)
+        Result.c.event_id == Event.c.id, Result.c.known_at <= query.as_of, _known(Result, query)
     )
     columns: list[sa.ColumnElement[Any]] = [
-        sa.func.coalesce(Result.ending, int(Ended.FINISHED)).label("ending"),
-        *(sa.func.coalesce(getattr(Result, n), MISSING).label(n) for n in STATS),
+        sa.func.coalesce(Result.c.ending, int(Ended.FINISHED)).label("ending"),
+        *(sa.func.coalesce(Result.c[n], MISSING).label(n) for n in STATS),
     ]
     return (
         sa.select(
-            Event.id,
-            Event.league_id,
-            Event.season,
-            Event.home_id,
-            Event.away_id,
-            Event.kickoff,
-            Event.day,
-            Event.time_assumed,
-            sa.func.coalesce(Result.known_at, never).label("known_at"),
+            Event.c.id,
+            Event.c.league_id,
+            Event.c.season,
+            Event.c.home_id,
+            Event.c.away_id,
+            Event.c.kickoff,
+            Event.c.day,
+            Event.c.time_assumed,
+            sa.func.coalesce(Result.c.known_at, never).label("known_at"),
             *columns,
         )
         .outerjoin(Result, result_known)
@@ -471,20 +472,20 @@ def _events_known(query: FactsQuery) -> sa.Select[Any]:
 def _odds_known(query: FactsQuery, season: int) -> sa.Select[Any]:
     return (
         sa.select(
-            Odds.event_id,
-            Odds.market,
-            Odds.line,
-            Odds.book_id,
-            Odds.selection,
-            Odds.quoted_at,
-            Odds.price.cast(sa.Double).label("price"),
-            Odds.live,
+            Odds.c.event_id,
+            Odds.c.market,
+            Odds.c.line,
+            Odds.c.book_id,
+            Odds.c.selection,
+            Odds.c.quoted_at,
+            Odds.c.price.cast(sa.Double).label("price"),
+            Odds.c.live,
         )
-        .join(Event, Event.id == Odds.event_id)
+        .join(Event, Event.c.id == Odds.c.event_id)
         .where(
             _asked_for(query),
-            Event.season == season,
-            Odds.quoted_at <= query.as_of,
+            Event.c.season == season,
+            Odds.c.quoted_at <= query.as_of,
             _known(Odds, query),
         )
     )

@@ -79,18 +79,18 @@ def read_figures(engine: Engine, now: datetime, mode: str) -> Figures:
     """
     with engine.connect() as connection:
         slate = connection.execute(
-            sa.select(Slate.as_of, sa.func.jsonb_array_length(Slate.payload["picks"]))
-            .where(Slate.mode == mode)
-            .order_by(Slate.as_of.desc(), Slate.created_at.desc())
+            sa.select(Slate.c.as_of, sa.func.jsonb_array_length(Slate.c.payload["picks"]))
+            .where(Slate.c.mode == mode)
+            .order_by(Slate.c.as_of.desc(), Slate.c.created_at.desc())
             .limit(1)
         ).one_or_none()
         prices = (
-            sa.select(IngestLogEntry.source, sa.func.max(IngestLogEntry.received_at))
-            .where(IngestLogEntry.status == "stored", IngestLogEntry.quotes_kept > 0)
-            .group_by(IngestLogEntry.source)
+            sa.select(IngestLogEntry.c.source, sa.func.max(IngestLogEntry.c.received_at))
+            .where(IngestLogEntry.c.status == "stored", IngestLogEntry.c.quotes_kept > 0)
+            .group_by(IngestLogEntry.c.source)
         )
         pending, count, mean, profit = _picks(connection, now, mode)
-        waiting = sa.select(sa.func.count()).where(ReviewDoubt.resolved_at.is_(None))
+        waiting = sa.select(sa.func.count()).where(ReviewDoubt.c.resolved_at.is_(None))
         return Figures(
             slate_as_of=slate[0] if slate else None,
             slate_picks=slate[1] if slate else None,
@@ -109,29 +109,29 @@ def _picks(
 ) -> tuple[int, int, float | None, float]:
     """Pending; those with a close of late, and their mean closing-line value; all profit."""
     pick, count = Recommendation, sa.func.count()
-    settled = pick.status.not_in(_UNSETTLED)
-    lately = sa.and_(settled, pick.settled_at > now - LATELY, pick.clv.is_not(None))
+    settled = pick.c.status.not_in(_UNSETTLED)
+    lately = sa.and_(settled, pick.c.settled_at > now - LATELY, pick.c.clv.is_not(None))
     found = connection.execute(
         sa.select(
-            count.filter(pick.status == "pending"),
+            count.filter(pick.c.status == "pending"),
             count.filter(lately),
-            sa.func.avg(pick.clv).filter(lately),
-            sa.func.coalesce(sa.func.sum(pick.profit).filter(settled), 0),
+            sa.func.avg(pick.c.clv).filter(lately),
+            sa.func.coalesce(sa.func.sum(pick.c.profit).filter(settled), 0),
         )
-        .join(Slate, Slate.id == pick.slate_id)
-        .where(Slate.mode == mode)
+        .join(Slate, Slate.c.id == pick.c.slate_id)
+        .where(Slate.c.mode == mode)
     ).one()
     return found[0], found[1], found[2], float(found[3])
 
 
 def _bets(connection: Connection) -> dict[str, Bets]:
-    is_open = Bet.status.in_(_OPEN)
+    is_open = Bet.c.status.in_(_OPEN)
     found = connection.execute(
         sa.select(
-            Bet.mode,
+            Bet.c.mode,
             sa.func.count().filter(is_open),
-            sa.func.coalesce(sa.func.sum(Bet.profit).filter(~is_open), 0),
-        ).group_by(Bet.mode)
+            sa.func.coalesce(sa.func.sum(Bet.c.profit).filter(~is_open), 0),
+        ).group_by(Bet.c.mode)
     )
     none = dict.fromkeys(_MODES, Bets(0, 0.0))
     return none | {mode: Bets(count, float(profit or 0)) for mode, count, profit in found}

@@ -96,32 +96,32 @@ def examine(engine: Engine, now: datetime, *, exactly: bool = True) -> DatabaseH
         if revision != HEAD:
             return DatabaseHealth(revision, False, size, {}, None, (), {}, {}, {}, 0)
         log = IngestLogEntry
-        count, refused_ones = sa.func.count(), log.status == "refused"
+        count, refused_ones = sa.func.count(), log.c.status == "refused"
         by_source = sa.select(
-            log.source,
-            sa.func.max(log.received_at).filter(sa.not_(refused_ones)),
+            log.c.source,
+            sa.func.max(log.c.received_at).filter(sa.not_(refused_ones)),
             count,
-            count.filter(log.status == "stored"),
-            count.filter(log.status == "unchanged"),
+            count.filter(log.c.status == "stored"),
+            count.filter(log.c.status == "unchanged"),
             count.filter(refused_ones),
-            count.filter(refused_ones, log.received_at > now - _LATELY),
+            count.filter(refused_ones, log.c.received_at > now - _LATELY),
         )
-        by_status = sa.select(log.status, sa.func.count()).group_by(log.status)
+        by_status = sa.select(log.c.status, sa.func.count()).group_by(log.c.status)
         totals = {
-            name: connection.scalar(sa.select(sa.func.sum(getattr(log, name)))) or 0
+            name: connection.scalar(sa.select(sa.func.sum(log.c[name]))) or 0
             for name in ("rows_read", "rows_kept", "quotes_kept")
         }
-        waiting = sa.select(sa.func.count()).where(ReviewDoubt.resolved_at.is_(None))
+        waiting = sa.select(sa.func.count()).where(ReviewDoubt.c.resolved_at.is_(None))
         refused = (
-            sa.select(log.name, log.error)
-            .where(log.status == "refused")
-            .order_by(log.received_at.desc(), log.name)
+            sa.select(log.c.name, log.c.error)
+            .where(log.c.status == "refused")
+            .order_by(log.c.received_at.desc(), log.c.name)
             .limit(_FEW)
         )
         doubted = (
-            sa.select(sa.func.concat(ReviewDoubt.name, " (", ReviewDoubt.league, ")"))
-            .where(ReviewDoubt.resolved_at.is_(None))
-            .order_by(ReviewDoubt.created_at.desc(), ReviewDoubt.name)
+            sa.select(sa.func.concat(ReviewDoubt.c.name, " (", ReviewDoubt.c.league, ")"))
+            .where(ReviewDoubt.c.resolved_at.is_(None))
+            .order_by(ReviewDoubt.c.created_at.desc(), ReviewDoubt.c.name)
             .limit(_FEW)
         )
         return DatabaseHealth(
@@ -134,7 +134,9 @@ def examine(engine: Engine, now: datetime, *, exactly: bool = True) -> DatabaseH
             last_kickoff=connection.scalar(sa.text("SELECT max(kickoff) FROM events")),
             sources=tuple(
                 SourceAge(*row)
-                for row in connection.execute(by_source.group_by(log.source).order_by(log.source))
+                for row in connection.execute(
+                    by_source.group_by(log.c.source).order_by(log.c.source)
+                )
             ),
             payloads=dict(connection.execute(by_status).all()),
             totals=totals,
@@ -157,9 +159,7 @@ def _estimates(connection: Connection) -> dict[str, int]:
 
 def _by_reason(connection: Connection, column: str) -> dict[str, float]:
     """Sums of a JSON column's numbers by key."""
-    pairs = sa.func.jsonb_each_text(getattr(IngestLogEntry, column)).table_valued("key", "value")
+    pairs = sa.func.jsonb_each_text(IngestLogEntry.c[column]).table_valued("key", "value")
     total = sa.func.sum(pairs.c.value.cast(sa.Double))
-    sums = sa.select(pairs.c.key, total).select_from(
-        IngestLogEntry.__table__.join(pairs, sa.true())
-    )
+    sums = sa.select(pairs.c.key, total).select_from(IngestLogEntry.join(pairs, sa.true()))
     return dict(connection.execute(sums.group_by(pairs.c.key).order_by(total.desc())).all())

@@ -42,14 +42,14 @@ class SqlApiKeyRepository:
     def find(self, key_id: str) -> ApiKey | None:
         """The key of an id, dead or alive."""
         table = tables.ApiKey
-        found = self._connection.execute(sa.select(table.__table__).where(table.id == key_id))
+        found = self._connection.execute(sa.select(table).where(table.c.id == key_id))
         row = found.mappings().one_or_none()
         return None if row is None else _key(row)
 
     def all(self) -> list[ApiKey]:
         """All of them, oldest first."""
         table = tables.ApiKey
-        asked = sa.select(table.__table__).order_by(table.created_at, table.id)
+        asked = sa.select(table).order_by(table.c.created_at, table.c.id)
         return [_key(row) for row in self._connection.execute(asked).mappings()]
 
     def revoke(self, key_id: str, at: datetime) -> None:
@@ -57,7 +57,7 @@ class SqlApiKeyRepository:
         table = tables.ApiKey
         self._connection.execute(
             sa.update(table)
-            .where(table.id == key_id, table.revoked_at.is_(None))
+            .where(table.c.id == key_id, table.c.revoked_at.is_(None))
             .values(revoked_at=at)
         )
 
@@ -70,14 +70,14 @@ class SqlApiKeyRepository:
         table = tables.ApiKey
         changed = self._connection.execute(
             sa.update(table)
-            .where(table.id == key_id, table.revoked_at.is_(None))
+            .where(table.c.id == key_id, table.c.revoked_at.is_(None))
             .values(
-                previous_token_hash=table.token_hash,
+                previous_token_hash=table.c.token_hash,
                 token_hash=token_hash,
-                generation=table.generation + 1,
+                generation=table.c.generation + 1,
                 rotated_at=at,
             )
-            .returning(table.__table__)
+            .returning(table)
         )
         row = changed.mappings().one_or_none()
         return None if row is None else _key(row)
@@ -86,15 +86,15 @@ class SqlApiKeyRepository:
         """End the generation before the newest."""
         table = tables.ApiKey
         self._connection.execute(
-            sa.update(table).where(table.id == key_id).values(previous_token_hash=None)
+            sa.update(table).where(table.c.id == key_id).values(previous_token_hash=None)
         )
 
     def note_use(self, key_id: str, at: datetime) -> bool:
         """Note that a key is in use; False where that was noted within the last minute."""
         table = tables.ApiKey
-        long_ago = sa.or_(table.last_used_at.is_(None), table.last_used_at <= at - _NOTED_EVERY)
+        long_ago = sa.or_(table.c.last_used_at.is_(None), table.c.last_used_at <= at - _NOTED_EVERY)
         noted = self._connection.execute(
-            sa.update(table).where(table.id == key_id, long_ago).values(last_used_at=at)
+            sa.update(table).where(table.c.id == key_id, long_ago).values(last_used_at=at)
         )
         return bool(noted.rowcount)
 
@@ -147,7 +147,7 @@ class SqlIdempotencyRepository:
             "created_at": now,
             "expires_at": expires_at,
         }
-        crashed = sa.and_(table.lease_until <= now, table.digest == digest)
+        crashed = sa.and_(table.c.lease_until <= now, table.c.digest == digest)
         taken = (
             insert(table)
             .values(
@@ -159,7 +159,7 @@ class SqlIdempotencyRepository:
             .on_conflict_do_update(
                 constraint="api_calls_pkey",
                 set_=fresh,
-                where=sa.or_(table.expires_at <= now, crashed),
+                where=sa.or_(table.c.expires_at <= now, crashed),
             )
         )
         for _ in range(_TRIES):
@@ -174,7 +174,7 @@ class SqlIdempotencyRepository:
         """Keep the answer; False where someone else has taken the call over."""
         kept = self._connection.execute(
             sa.update(tables.ApiCall)
-            .where(_named(call), tables.ApiCall.owner == owner)
+            .where(_named(call), tables.ApiCall.c.owner == owner)
             .values(
                 lease_until=None,
                 status=answer.status,
@@ -187,32 +187,30 @@ class SqlIdempotencyRepository:
     def release(self, call: CallName, owner: UUID) -> None:
         """Forget that a call ran, if it is still the owner's."""
         self._connection.execute(
-            sa.delete(tables.ApiCall).where(_named(call), tables.ApiCall.owner == owner)
+            sa.delete(tables.ApiCall).where(_named(call), tables.ApiCall.c.owner == owner)
         )
 
     def _find(self, call: CallName) -> RowMapping | None:
-        asked = sa.select(tables.ApiCall.__table__).where(_named(call))
+        asked = sa.select(tables.ApiCall).where(_named(call))
         return self._connection.execute(asked).mappings().one_or_none()
 
 
 def _named(call: CallName) -> sa.ColumnElement[bool]:
     table = tables.ApiCall
     return sa.and_(
-        table.key_id == call.key_id,
-        table.route == call.route,
-        table.idempotency_key == call.idempotency_key,
+        table.c.key_id == call.key_id,
+        table.c.route == call.route,
+        table.c.idempotency_key == call.idempotency_key,
     )
 
 
-def _forget(
-    connection: Connection, table: type[tables.ApiNonce | tables.ApiCall], now: datetime
-) -> None:
+def _forget(connection: Connection, table: sa.Table, now: datetime) -> None:
     """Remove some rows that expired, and wait for nobody who does the same."""
-    primary = tuple(table.__table__.primary_key)
+    primary = tuple(table.primary_key)
     expired = (
         sa.select(*primary)
-        .where(table.expires_at <= now)
-        .order_by(table.expires_at)
+        .where(table.c.expires_at <= now)
+        .order_by(table.c.expires_at)
         .limit(_FORGOTTEN_AT_ONCE)
         .with_for_update(skip_locked=True)
     )

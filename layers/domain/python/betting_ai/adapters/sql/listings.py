@@ -9,7 +9,6 @@ from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy import orm
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from sqlalchemy.engine import Connection
 
@@ -69,64 +68,64 @@ class SqlListings:
         slate = tables.Slate
         asked = (
             sa.select(
-                slate.id, slate.hash, slate.mode, slate.as_of,
-                slate.created_at.label("published_at"), slate.payload,
+                slate.c.id, slate.c.hash, slate.c.mode, slate.c.as_of,
+                slate.c.created_at.label("published_at"), slate.c.payload,
             )
-            .where(slate.mode == mode)
-            .order_by(slate.as_of.desc(), slate.created_at.desc(), slate.id)
+            .where(slate.c.mode == mode)
+            .order_by(slate.c.as_of.desc(), slate.c.created_at.desc(), slate.c.id)
             .limit(1)
         )  # fmt: skip
         if profile is not None:
-            asked = asked.where(slate.profile == profile)
+            asked = asked.where(slate.c.profile == profile)
         if as_of is not None:
-            asked = asked.where(slate.as_of == as_of)
+            asked = asked.where(slate.c.as_of == as_of)
         row = self._connection.execute(asked).mappings().first()
         return None if row is None else PublishedSlate(**row)
 
     def events(self, query: EventQuery) -> list[ListedEvent]:
         """Events by kick-off."""
         event = tables.Event
-        rules = [event.kickoff >= query.since]
+        rules = [event.c.kickoff >= query.since]
         if query.until is not None:
-            rules.append(event.kickoff < query.until)
+            rules.append(event.c.kickoff < query.until)
         if query.league is not None:
-            rules.append(tables.League.code == query.league)
+            rules.append(tables.League.c.code == query.league)
         if query.after is not None:
-            place = sa.tuple_(event.kickoff, event.id)
+            place = sa.tuple_(event.c.kickoff, event.c.id)
             rules.append(place > sa.tuple_(*map(sa.literal, query.after)))
         return self._events(query.limit, *rules)
 
     def event(self, event_id: str) -> ListedEvent | None:
         """One event."""
-        found = self._events(1, tables.Event.id == key_of(event_id))
+        found = self._events(1, tables.Event.c.id == key_of(event_id))
         return found[0] if found and found[0].event_id == event_id else None
 
     def _events(self, limit: int, *rules: sa.ColumnElement[bool]) -> list[ListedEvent]:
         event, result = tables.Event, tables.Result
-        home, away = orm.aliased(tables.Team), orm.aliased(tables.Team)
+        home, away = tables.Team.alias(), tables.Team.alias()
         told = tables.EventEnding
         last = (
-            sa.select(told.ending, told.goals_home, told.goals_away)
-            .where(told.event_id == event.id)
-            .order_by(told.id.desc())
+            sa.select(told.c.ending, told.c.goals_home, told.c.goals_away)
+            .where(told.c.event_id == event.c.id)
+            .order_by(told.c.id.desc())
             .limit(1)
             .lateral("last")
         )
         asked = (
             sa.select(
-                event.id.label("key"), event.slug.label("event_id"), home.name.label("home"),
-                away.name.label("away"), tables.League.code.label("league"), event.kickoff,
-                event.time_assumed, result.ending.label("ended"), result.goals_home,
-                result.goals_away, last.c.ending, last.c.goals_home.label("told_home"),
+                event.c.id.label("key"), event.c.slug.label("event_id"), home.c.name.label("home"),
+                away.c.name.label("away"), tables.League.c.code.label("league"), event.c.kickoff,
+                event.c.time_assumed, result.c.ending.label("ended"), result.c.goals_home,
+                result.c.goals_away, last.c.ending, last.c.goals_home.label("told_home"),
                 last.c.goals_away.label("told_away"),
             )
-            .join(tables.League, tables.League.id == event.league_id)
-            .join(home, home.id == event.home_id)
-            .join(away, away.id == event.away_id)
-            .outerjoin(result, result.event_id == event.id)
+            .join(tables.League, tables.League.c.id == event.c.league_id)
+            .join(home, home.c.id == event.c.home_id)
+            .join(away, away.c.id == event.c.away_id)
+            .outerjoin(result, result.c.event_id == event.c.id)
             .outerjoin(last, sa.true())
             .where(*rules)
-            .order_by(event.kickoff, event.id)
+            .order_by(event.c.kickoff, event.c.id)
             .limit(limit)
         )  # fmt: skip
         return [_event(dict(row)) for row in self._connection.execute(asked).mappings()]
@@ -149,22 +148,22 @@ class SqlListings:
     def prices(self, query: PriceQuery) -> list[tuple[ListedPrice, tuple[Any, ...]]]:
         """Prices of an event with their positions, oldest first."""
         odds, book = tables.Odds, tables.Book
-        place = (odds.quoted_at, odds.book_id, odds.market, odds.line, odds.selection)
+        place = (odds.c.quoted_at, odds.c.book_id, odds.c.market, odds.c.line, odds.c.selection)
         asked = (
             sa.select(
-                odds.event_id.label("event"), odds.market, odds.line,
-                book.code.label("bookmaker"), book.name.label("bookmaker_name"), book.kind,
-                odds.selection, odds.price.label("odds"), odds.quoted_at, odds.book_id,
+                odds.c.event_id.label("event"), odds.c.market, odds.c.line,
+                book.c.code.label("bookmaker"), book.c.name.label("bookmaker_name"), book.c.kind,
+                odds.c.selection, odds.c.price.label("odds"), odds.c.quoted_at, odds.c.book_id,
             )
-            .join(book, book.id == odds.book_id)
-            .where(odds.event_id == query.event)
+            .join(book, book.c.id == odds.c.book_id)
+            .where(odds.c.event_id == query.event)
             .order_by(*place)
             .limit(query.limit)
         )  # fmt: skip
         if query.market is not None:
-            asked = asked.where(odds.market == int(query.market))
+            asked = asked.where(odds.c.market == int(query.market))
         if query.bookmaker is not None:
-            asked = asked.where(book.code == query.bookmaker)
+            asked = asked.where(book.c.code == query.bookmaker)
         if query.after is not None:
             asked = asked.where(sa.tuple_(*place) > sa.tuple_(*map(sa.literal, query.after)))
         found = []
@@ -180,11 +179,16 @@ class SqlListings:
         said = tables.Prediction
         asked = (
             sa.select(
-                said.member, said.model_version, said.as_of, said.p_home, said.p_draw, said.p_away
+                said.c.member,
+                said.c.model_version,
+                said.c.as_of,
+                said.c.p_home,
+                said.c.p_draw,
+                said.c.p_away,
             )
-            .ext(distinct_on(said.member))
-            .where(said.event_id == event)
-            .order_by(said.member, said.as_of.desc(), said.id.desc())
+            .ext(distinct_on(said.c.member))
+            .where(said.c.event_id == event)
+            .order_by(said.c.member, said.c.as_of.desc(), said.c.id.desc())
         )
         return [
             Said(
@@ -203,66 +207,66 @@ class SqlListings:
     def picks(self, query: PickQuery) -> list[RecordedPick]:
         """Picks, newest first."""
         pick, slate = tables.Recommendation, tables.Slate
-        rules = [slate.mode == query.mode]
+        rules = [slate.c.mode == query.mode]
         if query.status is None:
-            rules.append(pick.status != "replaced")
+            rules.append(pick.c.status != "replaced")
         else:
-            rules.append(pick.status == query.status)
+            rules.append(pick.c.status == query.status)
         if query.league is not None:
-            rules.append(tables.League.code == query.league)
+            rules.append(tables.League.c.code == query.league)
         if query.profile is not None:
-            rules.append(slate.profile == query.profile)
+            rules.append(slate.c.profile == query.profile)
         if query.event_id is not None:
-            rules.append(pick.event_id == key_of(query.event_id))
+            rules.append(pick.c.event_id == key_of(query.event_id))
         rules += of_uk_days(query.since, query.until)
         if query.before is not None:
-            rules.append(pick.id < query.before)
+            rules.append(pick.c.id < query.before)
         return SqlRecordRepository(self._connection).newest(query.limit, *rules)
 
     def bets(self, query: BetQuery) -> list[StoredBet]:
         """Bets, newest first."""
         bet, rules = tables.Bet, []
         if query.session_id is not None:
-            rules.append(bet.session_id == query.session_id)
+            rules.append(bet.c.session_id == query.session_id)
         if query.status is not None:
-            rules.append(bet.status == query.status)
+            rules.append(bet.c.status == query.status)
         if query.before is not None:
-            rules.append(bet.id < query.before)
+            rules.append(bet.c.id < query.before)
         return SqlBetRepository(self._connection).newest(query.limit, *rules)
 
     def newest_bets(self, each: int) -> list[StoredBet]:
         """So many bets of each session, newest first."""
         bet, session = tables.Bet, tables.BettingSession
         newest = (
-            sa.select(bet.id)
-            .where(bet.session_id == session.id)
-            .order_by(bet.created_at.desc(), bet.id.desc())
+            sa.select(bet.c.id)
+            .where(bet.c.session_id == session.c.id)
+            .order_by(bet.c.created_at.desc(), bet.c.id.desc())
             .limit(each)
             .lateral("newest")
         )
         keys = sa.select(newest.c.id).select_from(session).join(newest, sa.true())
-        return SqlBetRepository(self._connection).newest(None, bet.id.in_(keys))
+        return SqlBetRepository(self._connection).newest(None, bet.c.id.in_(keys))
 
     def bet_counts(self) -> dict[int, int]:
         """How many bets each session has."""
         bet = tables.Bet
-        asked = sa.select(bet.session_id, sa.func.count()).group_by(bet.session_id)
+        asked = sa.select(bet.c.session_id, sa.func.count()).group_by(bet.c.session_id)
         return dict(self._connection.execute(asked).all())
 
     def transfer(self, key: UUID) -> Transfer | None:
         """One transfer."""
         table = tables.Transaction
-        asked = sa.select(*(getattr(table, field.name) for field in fields(Transfer)))
-        row = self._connection.execute(asked.where(table.id == key)).mappings().first()
+        asked = sa.select(*(table.c[field.name] for field in fields(Transfer)))
+        row = self._connection.execute(asked.where(table.c.id == key)).mappings().first()
         return None if row is None else Transfer(**row)
 
     def newest_data(self) -> datetime | None:
         """When the newest payload came that could be used."""
         log = tables.IngestLogEntry
         asked = (
-            sa.select(log.received_at)
-            .where(log.status != "refused")
-            .order_by(log.received_at.desc())
+            sa.select(log.c.received_at)
+            .where(log.c.status != "refused")
+            .order_by(log.c.received_at.desc())
             .limit(1)
         )
         return self._connection.scalar(asked)
@@ -271,8 +275,8 @@ class SqlListings:
         """Changes whenever a pick or a settlement was added."""
         pick, settled = tables.Recommendation, tables.Settlement
         asked = sa.select(
-            sa.select(sa.func.coalesce(sa.func.max(pick.id), 0)).scalar_subquery(),
-            sa.select(sa.func.coalesce(sa.func.max(settled.id), 0)).scalar_subquery(),
+            sa.select(sa.func.coalesce(sa.func.max(pick.c.id), 0)).scalar_subquery(),
+            sa.select(sa.func.coalesce(sa.func.max(settled.c.id), 0)).scalar_subquery(),
         )
         picks, settlements = self._connection.execute(asked).one()
         return picks, settlements

@@ -11,7 +11,6 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from sqlalchemy import orm
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.engine import Connection, RowMapping
 
@@ -77,8 +76,8 @@ class SqlRecordRepository:
         self._lock()
         pick, bet = tables.Recommendation, tables.Bet
         return [
-            *self._due(Subject.PICK, pick, pick.status == "pending", as_of),
-            *self._due(Subject.BET, bet, bet.status == "placed", as_of),
+            *self._due(Subject.PICK, pick, pick.c.status == "pending", as_of),
+            *self._due(Subject.BET, bet, bet.c.status == "placed", as_of),
         ]
 
     def settled_bet(self, key: int) -> tuple[Due, Verdict]:
@@ -88,8 +87,8 @@ class SqlRecordRepository:
             InvalidInputError: it is not settled.
         """
         self._lock()
-        last = orm.aliased(tables.Settlement)
-        found = self._with_last(Subject.BET, tables.Bet, last, tables.Bet.id == key)
+        last = tables.Settlement.alias()
+        found = self._with_last(Subject.BET, tables.Bet, last, tables.Bet.c.id == key)
         if not found or found[0].last is None:
             raise InvalidInputError(f"bet {key} is not settled")
         return found[0], found[0].last
@@ -100,45 +99,45 @@ class SqlRecordRepository:
     def _due(
         self,
         subject: Subject,
-        table: type[tables.Recommendation | tables.Bet],
+        table: sa.Table,
         unsettled: sa.ColumnElement[bool],
         as_of: datetime,
     ) -> list[Due]:
-        event, last = tables.Event, orm.aliased(tables.Settlement)
-        told_otherwise = sa.exists().where(tables.EventEnding.event_id == table.event_id)
-        late_close = sa.and_(last.clv.is_(None), event.kickoff > as_of - _LATE_CLOSE)
+        event, last = tables.Event, tables.Settlement.alias()
+        told_otherwise = sa.exists().where(tables.EventEnding.c.event_id == table.c.event_id)
+        late_close = sa.and_(last.c.clv.is_(None), event.c.kickoff > as_of - _LATE_CLOSE)
         anew = sa.and_(
-            last.id.is_not(None),
-            sa.or_(told_otherwise, last.reason == Why.NO_RESULT, late_close),
+            last.c.id.is_not(None),
+            sa.or_(told_otherwise, last.c.reason == Why.NO_RESULT, late_close),
         )
         called_off = sa.exists().where(
-            tables.EventEnding.event_id == table.event_id,
-            tables.EventEnding.ending.in_((Ending.POSTPONED, Ending.CANCELLED)),
+            tables.EventEnding.c.event_id == table.c.event_id,
+            tables.EventEnding.c.ending.in_((Ending.POSTPONED, Ending.CANCELLED)),
         )
-        over = sa.or_(event.kickoff <= as_of, called_off)
+        over = sa.or_(event.c.kickoff <= as_of, called_off)
         return self._with_last(subject, table, last, sa.and_(over, sa.or_(unsettled, anew)))
 
     def _with_last(
         self,
         subject: Subject,
-        table: type[tables.Recommendation | tables.Bet],
-        last: type[tables.Settlement],
+        table: sa.Table,
+        last: sa.FromClause,
         wanted: sa.ColumnElement[bool],
     ) -> list[Due]:
         """Picks or bets, each with its newest settlement where it has one."""
         event = tables.Event
         newest = (
-            sa.select(sa.func.max(tables.Settlement.id))
-            .where(_of(tables.Settlement, subject) == table.id)
+            sa.select(sa.func.max(tables.Settlement.c.id))
+            .where(_of(tables.Settlement, subject) == table.c.id)
             .correlate(table)
             .scalar_subquery()
         )
         rows = self._connection.execute(
             sa.select(*_due_columns(table, event, last))
-            .join(event, event.id == table.event_id)
-            .outerjoin(last, last.id == newest)
+            .join(event, event.c.id == table.c.event_id)
+            .outerjoin(last, last.c.id == newest)
             .where(wanted)
-            .order_by(table.id)
+            .order_by(table.c.id)
         ).mappings()
         return [_due_of(subject, row) for row in rows]
 
@@ -147,15 +146,15 @@ class SqlRecordRepository:
         keys = [event_id(slug) for slug in events]
         event, result, ending = tables.Event, tables.Result, tables.EventEnding
         first = self._connection.execute(
-            sa.select(event.slug, result.goals_home, result.goals_away, result.ending)
-            .join(event, event.id == result.event_id)
+            sa.select(event.c.slug, result.c.goals_home, result.c.goals_away, result.c.ending)
+            .join(event, event.c.id == result.c.event_id)
             .where(
-                result.event_id == sa.any_(_keys(keys)),
-                result.known_at <= as_of,
-                sa.or_(result.reconstructed, result.received_at <= as_of),
+                result.c.event_id == sa.any_(_keys(keys)),
+                result.c.known_at <= as_of,
+                sa.or_(result.c.reconstructed, result.c.received_at <= as_of),
                 sa.or_(
-                    sa.and_(result.goals_home.is_not(None), result.goals_away.is_not(None)),
-                    result.ending != Ended.FINISHED,
+                    sa.and_(result.c.goals_home.is_not(None), result.c.goals_away.is_not(None)),
+                    result.c.ending != Ended.FINISHED,
                 ),
             )
         )
@@ -164,10 +163,10 @@ class SqlRecordRepository:
             for slug, home, away, ended in first
         }
         later = self._connection.execute(
-            sa.select(event.slug, ending.ending, ending.goals_home, ending.goals_away)
-            .join(event, event.id == ending.event_id)
-            .where(ending.event_id == sa.any_(_keys(keys)), ending.received_at <= as_of)
-            .order_by(ending.id)
+            sa.select(event.c.slug, ending.c.ending, ending.c.goals_home, ending.c.goals_away)
+            .join(event, event.c.id == ending.c.event_id)
+            .where(ending.c.event_id == sa.any_(_keys(keys)), ending.c.received_at <= as_of)
+            .order_by(ending.c.id)
         )
         for slug, word, home, away in later:
             found[slug] = (Score(Ending(word), home, away), True)
@@ -181,7 +180,7 @@ class SqlRecordRepository:
         """
         key = event_id(event_id_)
         kickoff = self._connection.scalar(
-            sa.select(tables.Event.kickoff).where(tables.Event.id == key)
+            sa.select(tables.Event.c.kickoff).where(tables.Event.c.id == key)
         )
         if kickoff is None:
             raise InvalidInputError(f"no event {event_id_} is known")
@@ -209,7 +208,7 @@ class SqlRecordRepository:
     def settle(self, settlements: Sequence[Settlement]) -> None:
         """Keep settlements in their chain, and let picks show them."""
         table = tables.Settlement
-        last = sa.select(table.hash).order_by(table.id.desc()).limit(1)
+        last = sa.select(table.c.hash).order_by(table.c.id.desc()).limit(1)
         previous = self._connection.scalar(last)
         for one in settlements:
             row = _settled_row(one)
@@ -222,7 +221,7 @@ class SqlRecordRepository:
                 shown = {name: row[name] for name in ("status", "profit", "clv", "settled_at")}
                 pick = tables.Recommendation
                 self._connection.execute(
-                    sa.update(pick).where(pick.id == one.due.id).values(**shown)
+                    sa.update(pick).where(pick.c.id == one.due.id).values(**shown)
                 )
 
     def settlements(self) -> list[Settlement]:
@@ -232,10 +231,10 @@ class SqlRecordRepository:
         for subject, of in ((Subject.PICK, tables.Recommendation), (Subject.BET, tables.Bet)):
             rows = self._connection.execute(
                 sa.select(
-                    table.id.label("number"), table.settled_at, *_due_columns(of, event, table)
+                    table.c.id.label("number"), table.c.settled_at, *_due_columns(of, event, table)
                 )
-                .join(of, of.id == _of(table, subject))
-                .join(event, event.id == of.event_id)
+                .join(of, of.c.id == _of(table, subject))
+                .join(event, event.c.id == of.c.event_id)
             ).mappings()
             for row in rows:
                 due = _due_of(subject, row)
@@ -248,8 +247,12 @@ class SqlRecordRepository:
         """The name that a settlement's entry gives to what it settles."""
         pick, bet = tables.Recommendation, tables.Bet
         if due.subject is Subject.PICK:
-            return f"pick {self._connection.scalar(sa.select(pick.hash).where(pick.id == due.id))}"
-        return f"bet {self._connection.scalar(sa.select(bet.reference).where(bet.id == due.id))}"
+            return (
+                f"pick {self._connection.scalar(sa.select(pick.c.hash).where(pick.c.id == due.id))}"
+            )
+        return (
+            f"bet {self._connection.scalar(sa.select(bet.c.reference).where(bet.c.id == due.id))}"
+        )
 
     def picks(self, since: date | None = None, until: date | None = None) -> list[RecordedPick]:
         """Recommendations whose slates are of some UK dates (both included), oldest first."""
@@ -257,7 +260,7 @@ class SqlRecordRepository:
 
     def pick(self, key: int) -> RecordedPick | None:
         """One recommendation."""
-        found = self._picks(tables.Recommendation.id == key)
+        found = self._picks(tables.Recommendation.c.id == key)
         return found[0] if found else None
 
     def newest(self, limit: int, *rules: sa.ColumnElement[bool]) -> list[RecordedPick]:
@@ -268,27 +271,27 @@ class SqlRecordRepository:
         self, *rules: sa.ColumnElement[bool], limit: int | None = None
     ) -> list[RecordedPick]:
         pick, slate, event = tables.Recommendation, tables.Slate, tables.Event
-        home, away = orm.aliased(tables.Team), orm.aliased(tables.Team)
+        home, away = tables.Team.alias(), tables.Team.alias()
         league, book = tables.League, tables.Book
         asked = (
             sa.select(
-                pick.id, pick.slate_id, slate.as_of, slate.mode, slate.profile,
-                slate.model_version, pick.rank, event.slug.label("event_id"),
-                (home.name + " vs " + away.name).label("event_name"),
-                league.code.label("league"), event.kickoff, pick.market, pick.line,
-                pick.selection, book.code.label("bookmaker"), pick.price, pick.stake,
-                pick.bet_until_price.label("bet_until"), pick.expires_at, pick.probability,
-                pick.ev, pick.confidence, pick.risk_score.label("risk"), pick.status,
-                pick.profit, pick.clv, pick.settled_at, pick.hash,
+                pick.c.id, pick.c.slate_id, slate.c.as_of, slate.c.mode, slate.c.profile,
+                slate.c.model_version, pick.c.rank, event.c.slug.label("event_id"),
+                (home.c.name + " vs " + away.c.name).label("event_name"),
+                league.c.code.label("league"), event.c.kickoff, pick.c.market, pick.c.line,
+                pick.c.selection, book.c.code.label("bookmaker"), pick.c.price, pick.c.stake,
+                pick.c.bet_until_price.label("bet_until"), pick.c.expires_at, pick.c.probability,
+                pick.c.ev, pick.c.confidence, pick.c.risk_score.label("risk"), pick.c.status,
+                pick.c.profit, pick.c.clv, pick.c.settled_at, pick.c.hash,
             )
-            .join(slate, slate.id == pick.slate_id)
-            .join(event, event.id == pick.event_id)
-            .join(league, league.id == event.league_id)
-            .join(book, book.id == pick.book_id)
-            .join(home, home.id == event.home_id)
-            .join(away, away.id == event.away_id)
+            .join(slate, slate.c.id == pick.c.slate_id)
+            .join(event, event.c.id == pick.c.event_id)
+            .join(league, league.c.id == event.c.league_id)
+            .join(book, book.c.id == pick.c.book_id)
+            .join(home, home.c.id == event.c.home_id)
+            .join(away, away.c.id == event.c.away_id)
             .where(*rules)
-            .order_by(pick.id if limit is None else pick.id.desc())
+            .order_by(pick.c.id if limit is None else pick.c.id.desc())
             .limit(limit)
         )  # fmt: skip
         return [_pick(row) for row in self._connection.execute(asked)]
@@ -298,14 +301,14 @@ class SqlRecordRepository:
         said, event, result = tables.Prediction, tables.Event, tables.Result
         rows = self._connection.execute(
             sa.select(
-                said.model_version, said.member, said.p_home, said.p_draw, said.p_away,
-                event.day, result.goals_home, result.goals_away,
+                said.c.model_version, said.c.member, said.c.p_home, said.c.p_draw, said.c.p_away,
+                event.c.day, result.c.goals_home, result.c.goals_away,
             )
-            .ext(distinct_on(said.event_id, said.model_version, said.member))
-            .join(event, event.id == said.event_id)
-            .join(result, result.event_id == said.event_id)
-            .where(event.day.in_(days), result.goals_home.is_not(None))
-            .order_by(said.event_id, said.model_version, said.member, said.as_of.desc())
+            .ext(distinct_on(said.c.event_id, said.c.model_version, said.c.member))
+            .join(event, event.c.id == said.c.event_id)
+            .join(result, result.c.event_id == said.c.event_id)
+            .where(event.c.day.in_(days), result.c.goals_home.is_not(None))
+            .order_by(said.c.event_id, said.c.model_version, said.c.member, said.c.as_of.desc())
         )  # fmt: skip
         found = []
         for row in rows.mappings():
@@ -319,7 +322,7 @@ class SqlRecordRepository:
     def put_days(self, figures: Sequence[DayFigures], days: Collection[date]) -> None:
         """Replace the figures of some days."""
         table = tables.HistoricalPerformance
-        self._connection.execute(sa.delete(table).where(table.day.in_(days)))
+        self._connection.execute(sa.delete(table).where(table.c.day.in_(days)))
         if not figures:
             return
         leagues = league_ids(self._connection, {f.league for f in figures if f.league})
@@ -347,9 +350,9 @@ class SqlRecordRepository:
         """All figures, oldest first."""
         table, league = tables.HistoricalPerformance, tables.League
         rows = self._connection.execute(
-            sa.select(table.__table__, league.code)
-            .outerjoin(league, league.id == table.league_id)
-            .order_by(table.day, table.profile, table.mode, league.code.nulls_first())
+            sa.select(table, league.c.code)
+            .outerjoin(league, league.c.id == table.c.league_id)
+            .order_by(table.c.day, table.c.profile, table.c.mode, league.c.code.nulls_first())
         ).mappings()
         return [
             DayFigures(
@@ -373,14 +376,14 @@ class SqlRecordRepository:
                 row["hash"],
                 row["created_at"] if row["mode"] == "live" else None,
             )
-            for row in self._rows(slate, slate.as_of, slate.id)
+            for row in self._rows(slate, slate.c.as_of, slate.c.id)
         ]
         event, book = tables.Event, tables.Book
         asked = (
-            sa.select(pick.__table__, event.slug, book.code)
-            .join(event, event.id == pick.event_id)
-            .join(book, book.id == pick.book_id)
-            .order_by(pick.id)
+            sa.select(pick, event.c.slug, book.c.code)
+            .join(event, event.c.id == pick.c.event_id)
+            .join(book, book.c.id == pick.c.book_id)
+            .order_by(pick.c.id)
         )
         found = [dict(row) for row in self._connection.execute(asked).mappings()]
         hashes = {row["id"]: row["hash"] for row in found}
@@ -395,7 +398,7 @@ class SqlRecordRepository:
             for row in found
         ]
         bet = tables.Bet
-        references = dict(self._connection.execute(sa.select(bet.id, bet.reference)).all())
+        references = dict(self._connection.execute(sa.select(bet.c.id, bet.c.reference)).all())
         settlements = [
             Link(
                 "settlements",
@@ -409,12 +412,12 @@ class SqlRecordRepository:
                 row["previous_hash"],
                 row["hash"],
             )
-            for row in self._rows(settled, settled.id)
+            for row in self._rows(settled, settled.c.id)
         ]
         return [*_followed(slates), *picks, *settlements]
 
-    def _rows(self, table: type[tables.Base], *order: Any) -> list[RowMapping]:  # noqa: ANN401
-        asked = sa.select(table.__table__).order_by(*order)
+    def _rows(self, table: sa.Table, *order: Any) -> list[RowMapping]:  # noqa: ANN401
+        asked = sa.select(table).order_by(*order)
         return list(self._connection.execute(asked).mappings())
 
 
@@ -422,9 +425,9 @@ def of_uk_days(since: date | None, until: date | None) -> list[sa.ColumnElement[
     """That a slate is of some UK dates, both included; said in instants, which an index knows."""
     rules: list[sa.ColumnElement[bool]] = []
     if since is not None:
-        rules.append(tables.Slate.as_of >= _uk_midnight(since))
+        rules.append(tables.Slate.c.as_of >= _uk_midnight(since))
     if until is not None and until < date.max:
-        rules.append(tables.Slate.as_of < _uk_midnight(until + timedelta(days=1)))
+        rules.append(tables.Slate.c.as_of < _uk_midnight(until + timedelta(days=1)))
     return rules
 
 
@@ -477,8 +480,8 @@ def _followed(links: Iterable[Link]) -> list[Link]:
     return found + [link for rest in after.values() for link in rest]
 
 
-def _of(table: type[tables.Settlement], subject: Subject) -> orm.InstrumentedAttribute[int | None]:
-    return table.recommendation_id if subject is Subject.PICK else table.bet_id
+def _of(table: sa.FromClause, subject: Subject) -> sa.ColumnElement[int | None]:
+    return table.c.recommendation_id if subject is Subject.PICK else table.c.bet_id
 
 
 def _keys(keys: Sequence[int]) -> sa.BindParameter[Any]:
@@ -486,14 +489,15 @@ def _keys(keys: Sequence[int]) -> sa.BindParameter[Any]:
 
 
 def _due_columns(
-    of: type[tables.Recommendation | tables.Bet],
-    event: type[tables.Event],
-    settled: type[tables.Settlement],
+    of: sa.Table,
+    event: sa.Table,
+    settled: sa.FromClause,
 ) -> tuple[Any, ...]:
     return (
-        of.id, event.slug, event.kickoff, of.market, of.line, of.selection, of.price, of.stake,
-        settled.status, settled.reason, settled.ending, settled.goals_home, settled.goals_away,
-        settled.profit, settled.clv,
+        of.c.id, event.c.slug, event.c.kickoff,
+        of.c.market, of.c.line, of.c.selection, of.c.price, of.c.stake,
+        settled.c.status, settled.c.reason, settled.c.ending,
+        settled.c.goals_home, settled.c.goals_away, settled.c.profit, settled.c.clv,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection
 
-from betting_ai.adapters.sql.tables import Base, Book, League, Sport, Team
+from betting_ai.adapters.sql.tables import Book, League, Sport, Team
 from betting_ai.domain.books import book
 from betting_ai.domain.leagues import LEAGUES
 from betting_ai.domain.sports import SPORTS
@@ -33,31 +33,31 @@ def league_ids(connection: Connection, codes: Iterable[str]) -> dict[str, int]:
     for code in codes:
         if code not in LEAGUES:
             raise UnknownLeagueError(f"Unknown league {code!r}")
-    found = _keys(connection, League.code, League.id)
+    found = _keys(connection, League.c.code, League.c.id)
     if not set(codes) <= set(found):
         ensure_reference_data(connection)
-        found = _keys(connection, League.code, League.id)
+        found = _keys(connection, League.c.code, League.c.id)
     return found
 
 
 def team_ids(connection: Connection, teams: Sequence[str]) -> dict[str, int]:
     """Keys of teams by ``"<country>:<name>"``; teams never seen are added."""
-    key = Team.country + ":" + Team.name
-    found = _keys(connection, key, Team.id)
+    key = Team.c.country + ":" + Team.c.name
+    found = _keys(connection, key, Team.c.id)
     if missing := [team.partition(":") for team in teams if team not in found]:
         rows = [{"country": country, "name": name} for country, _, name in missing]
         connection.execute(insert(Team).values(rows).on_conflict_do_nothing())
-        found = _keys(connection, key, Team.id)
+        found = _keys(connection, key, Team.c.id)
     return found
 
 
 def book_ids(connection: Connection, codes: Sequence[str]) -> dict[str, int]:
     """Keys of books by code; books never seen are added."""
-    found = _keys(connection, Book.code, Book.id)
+    found = _keys(connection, Book.c.code, Book.c.id)
     if missing := [code for code in codes if code not in found]:
         rows = [asdict(book(code)) for code in missing]
         connection.execute(insert(Book).values(rows).on_conflict_do_nothing())
-        found = _keys(connection, Book.code, Book.id)
+        found = _keys(connection, Book.c.code, Book.c.id)
     return found
 
 
@@ -67,7 +67,7 @@ def _keys(
     return dict(connection.execute(sa.select(name, key)).all())
 
 
-def _upsert(connection: Connection, table: type[Base], rows: list[dict[str, object]]) -> None:
+def _upsert(connection: Connection, table: sa.Table, rows: list[dict[str, object]]) -> None:
     columns: list[sa.ColumnClause[Any]] = [sa.column(name) for name in rows[0]]
     there = connection.execute(sa.select(*columns).select_from(table)).mappings()
     known = {row["code"]: dict(row) for row in there}

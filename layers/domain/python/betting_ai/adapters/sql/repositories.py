@@ -10,7 +10,6 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection, RowMapping
-from sqlalchemy.orm import aliased
 
 from betting_ai.adapters.sql.tables import (
     Event,
@@ -45,15 +44,15 @@ class SqlTeamRepository:
 
     def teams(self, country: str) -> list[str]:
         """Canonical names of a country's teams, sorted."""
-        names = sa.select(Team.name).where(Team.country == country)
+        names = sa.select(Team.c.name).where(Team.c.country == country)
         return sorted(self._connection.scalars(names))
 
     def aliases(self, source: str, country: str) -> dict[str, str]:
         """The source's own name -> canonical name, for the names a person or a rule has settled."""
         settled = (
-            sa.select(TeamAlias.alias, Team.name)
-            .join(Team, Team.id == TeamAlias.team_id)
-            .where(TeamAlias.source == source, TeamAlias.country == country)
+            sa.select(TeamAlias.c.alias, Team.c.name)
+            .join(Team, Team.c.id == TeamAlias.c.team_id)
+            .where(TeamAlias.c.source == source, TeamAlias.c.country == country)
         )
         return dict(self._connection.execute(settled).all())
 
@@ -83,28 +82,28 @@ class SqlMeetingRepository:
             last: the same, included.
             besides: leave out what this source was the first to tell.
         """
-        home, away = aliased(Team), aliased(Team)
+        home, away = Team.alias(), Team.alias()
         from_day, to_day = (_EPOCH + timedelta(days=day) for day in (first, last))
         known = (
             sa.select(
-                League.code,
-                home.country + ":" + home.name,
-                away.country + ":" + away.name,
-                Event.day,
-                Event.kickoff,
+                League.c.code,
+                home.c.country + ":" + home.c.name,
+                away.c.country + ":" + away.c.name,
+                Event.c.day,
+                Event.c.kickoff,
             )
-            .join(League, League.id == Event.league_id)
-            .join(home, home.id == Event.home_id)
-            .join(away, away.id == Event.away_id)
+            .join(League, League.c.id == Event.c.league_id)
+            .join(home, home.c.id == Event.c.home_id)
+            .join(away, away.c.id == Event.c.away_id)
             .where(
-                League.code.in_(leagues),
-                Event.day.between(from_day, to_day),
+                League.c.code.in_(leagues),
+                Event.c.day.between(from_day, to_day),
                 # Says nothing new, but an index leads there.
-                Event.kickoff.between(from_day - timedelta(days=2), to_day + timedelta(days=3)),
+                Event.c.kickoff.between(from_day - timedelta(days=2), to_day + timedelta(days=3)),
             )
         )
         if besides is not None:
-            known = known.where(Event.source != besides)
+            known = known.where(Event.c.source != besides)
         return [
             Meeting(league, host, guest, (day - _EPOCH).days, int(kickoff.timestamp()))
             for league, host, guest, day, kickoff in self._connection.execute(known)
@@ -123,11 +122,11 @@ class SqlIngestLog:
         Bytes of which nothing could be kept are worth another look: their teams may be known now.
         """
         same = sa.exists().where(
-            IngestLogEntry.source == source,
-            IngestLogEntry.name == name,
-            IngestLogEntry.sha256 == sha256,
-            IngestLogEntry.status == "stored",
-            IngestLogEntry.rows_kept > 0,
+            IngestLogEntry.c.source == source,
+            IngestLogEntry.c.name == name,
+            IngestLogEntry.c.sha256 == sha256,
+            IngestLogEntry.c.status == "stored",
+            IngestLogEntry.c.rows_kept > 0,
         )
         return bool(self._connection.scalar(sa.select(same)))
 
@@ -137,8 +136,8 @@ class SqlIngestLog:
 
     def recent(self, limit: int = 100) -> list[IngestEntry]:
         """The newest entries, newest first."""
-        columns = [c for c in IngestLogEntry.__table__.columns if c.name != "id"]
-        newest = sa.select(*columns).order_by(IngestLogEntry.id.desc()).limit(limit)
+        columns = [c for c in IngestLogEntry.columns if c.name != "id"]
+        newest = sa.select(*columns).order_by(IngestLogEntry.c.id.desc()).limit(limit)
         return [_entry(row) for row in self._connection.execute(newest).mappings()]
 
     def stored(self) -> Stored:
@@ -149,16 +148,16 @@ class SqlIngestLog:
         """
         log = IngestLogEntry
         newest = (
-            sa.select(log.id)
-            .where(log.status == "stored")
-            .order_by(log.id.desc())
+            sa.select(log.c.id)
+            .where(log.c.status == "stored")
+            .order_by(log.c.id.desc())
             .limit(_TOGETHER)
             .subquery()
         )
         received = (
-            sa.select(log.received_at)
-            .where(log.status == "stored")
-            .order_by(log.received_at.desc())
+            sa.select(log.c.received_at)
+            .where(log.c.status == "stored")
+            .order_by(log.c.received_at.desc())
             .limit(1)
         )
         mark = sa.select(sa.func.coalesce(sa.func.sum(newest.c.id), 0)).scalar_subquery()
@@ -181,15 +180,15 @@ class SqlReviewQueue:
         """What waits, oldest first."""
         waiting = (
             sa.select(
-                ReviewDoubt.source,
-                ReviewDoubt.country,
-                ReviewDoubt.league,
-                ReviewDoubt.name,
-                ReviewDoubt.verdict,
-                ReviewDoubt.candidates,
+                ReviewDoubt.c.source,
+                ReviewDoubt.c.country,
+                ReviewDoubt.c.league,
+                ReviewDoubt.c.name,
+                ReviewDoubt.c.verdict,
+                ReviewDoubt.c.candidates,
             )
-            .where(ReviewDoubt.resolved_at.is_(None))
-            .order_by(ReviewDoubt.id)
+            .where(ReviewDoubt.c.resolved_at.is_(None))
+            .order_by(ReviewDoubt.c.id)
         )
         return [_item(row) for row in self._connection.execute(waiting).mappings()]
 
@@ -203,10 +202,10 @@ class SqlReviewQueue:
         closed = self._connection.execute(
             sa.update(ReviewDoubt)
             .where(
-                ReviewDoubt.source == item.source,
-                ReviewDoubt.country == item.country,
-                ReviewDoubt.name == item.name,
-                ReviewDoubt.resolved_at.is_(None),
+                ReviewDoubt.c.source == item.source,
+                ReviewDoubt.c.country == item.country,
+                ReviewDoubt.c.name == item.name,
+                ReviewDoubt.c.resolved_at.is_(None),
             )
             .values(team_id=team_id, resolved_at=sa.func.now())
         )
@@ -236,10 +235,10 @@ class SqlModelRecord:
     def latest(self, limit: int = 100) -> list[MemberFigures]:
         """The newest windows first."""
         table = ModelPerformance
-        columns = [getattr(table, f.name) for f in fields(MemberFigures)]
+        columns = [table.c[f.name] for f in fields(MemberFigures)]
         newest = (
             sa.select(*columns)
-            .order_by(table.last_day.desc(), table.model_version, table.member)
+            .order_by(table.c.last_day.desc(), table.c.model_version, table.c.member)
             .limit(limit)
         )
         return [MemberFigures(**row) for row in self._connection.execute(newest).mappings()]
@@ -260,15 +259,17 @@ class SqlReceiptRecord:
                 kept.on_conflict_do_update(
                     index_elements=["intent_id"],
                     set_=values | {"recorded_at": sa.func.now()},
-                    where=SettledTransfer.version < one.version,
+                    where=SettledTransfer.c.version < one.version,
                 )
             )
 
     def latest(self, limit: int = 100) -> list[TransferReceipt]:
         """Those that were asked for last, first."""
         table = SettledTransfer
-        columns = [getattr(table, f.name) for f in fields(TransferReceipt)]
-        newest = sa.select(*columns).order_by(table.asked_at.desc(), table.id.desc()).limit(limit)
+        columns = [table.c[f.name] for f in fields(TransferReceipt)]
+        newest = (
+            sa.select(*columns).order_by(table.c.asked_at.desc(), table.c.id.desc()).limit(limit)
+        )
         return [
             TransferReceipt(
                 **row
@@ -287,8 +288,8 @@ def add_alias(connection: Connection, source: str, country: str, alias: str, tea
     Raises:
         InvalidInputError: the country has no such team.
     """
-    which = sa.select(Team.id).where(Team.country == country, Team.name == team)
-    team_id = connection.scalar(which)
+    which = sa.select(Team.c.id).where(Team.c.country == country, Team.c.name == team)
+    team_id: int | None = connection.scalar(which)
     if team_id is None:
         raise InvalidInputError(f"No team {team!r} is known in {country}")
     settled = insert(TeamAlias).values(source=source, country=country, alias=alias, team_id=team_id)

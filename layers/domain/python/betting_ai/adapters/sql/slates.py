@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy import orm
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.engine import Connection
 
@@ -49,34 +48,42 @@ class SqlSlateRepository:
         """
         event, pick, slate, bet = tables.Event, tables.Recommendation, tables.Slate, tables.Bet
         picks = (
-            sa.select(event.slug, pick.market, pick.selection, event.kickoff, pick.stake)
-            .join(event, event.id == pick.event_id)
-            .join(slate, slate.id == pick.slate_id)
+            sa.select(event.c.slug, pick.c.market, pick.c.selection, event.c.kickoff, pick.c.stake)
+            .join(event, event.c.id == pick.c.event_id)
+            .join(slate, slate.c.id == pick.c.slate_id)
             .where(
-                slate.mode == mode,
-                slate.as_of < as_of,
-                pick.status.not_in((_VOID, _REPLACED)),
-                event.kickoff > as_of,
+                slate.c.mode == mode,
+                slate.c.as_of < as_of,
+                pick.c.status.not_in((_VOID, _REPLACED)),
+                event.c.kickoff > as_of,
             )
         )
         bets = (
-            sa.select(event.slug, bet.market, bet.selection, event.kickoff, sa.func.sum(bet.stake))
-            .join(event, event.id == bet.event_id)
-            .where(
-                bet.created_at < as_of,
-                bet.status.in_(("unknown", "pending", "placed")),
-                event.kickoff > as_of,
+            sa.select(
+                event.c.slug,
+                bet.c.market,
+                bet.c.selection,
+                event.c.kickoff,
+                sa.func.sum(bet.c.stake),
             )
-            .group_by(event.slug, bet.market, bet.selection, event.kickoff)
+            .join(event, event.c.id == bet.c.event_id)
+            .where(
+                bet.c.created_at < as_of,
+                bet.c.status.in_(("unknown", "pending", "placed")),
+                event.c.kickoff > as_of,
+            )
+            .group_by(event.c.slug, bet.c.market, bet.c.selection, event.c.kickoff)
         )
         off = tables.EventEnding
         called_off = (
-            sa.select(event.slug, sa.literal(0), sa.literal(0), event.kickoff, sa.literal(_NONE))
-            .join_from(off, event, event.id == off.event_id)
+            sa.select(
+                event.c.slug, sa.literal(0), sa.literal(0), event.c.kickoff, sa.literal(_NONE)
+            )
+            .join_from(off, event, event.c.id == off.c.event_id)
             .where(
-                off.ending.in_(("postponed", "cancelled")),
-                off.received_at < as_of,
-                event.kickoff > as_of,
+                off.c.ending.in_(("postponed", "cancelled")),
+                off.c.received_at < as_of,
+                event.c.kickoff > as_of,
             )
         )
         found = {}
@@ -102,7 +109,7 @@ class SqlSlateRepository:
         name = digest(payload)
         # Each statement sees what was committed before it began: first the lock, then the look.
         self._connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-        if self._connection.scalar(sa.select(sa.exists().where(tables.Slate.id == name))):
+        if self._connection.scalar(sa.select(sa.exists().where(tables.Slate.c.id == name))):
             return
         model = slate.model or MARKET_ALONE
         previous = self._last_slate()
@@ -127,13 +134,13 @@ class SqlSlateRepository:
 
         Not that of the newest: slates bear the instant at which their transaction began.
         """
-        following = orm.aliased(tables.Slate)
-        followed = sa.exists().where(following.previous_hash == tables.Slate.hash)
-        return self._connection.scalar(sa.select(tables.Slate.hash).where(~followed))
+        following = tables.Slate.alias()
+        followed = sa.exists().where(following.c.previous_hash == tables.Slate.c.hash)
+        return self._connection.scalar(sa.select(tables.Slate.c.hash).where(~followed))
 
     def _recommend(self, slate_id: str, picks: Sequence[Pick], as_of: datetime) -> None:
         table = tables.Recommendation
-        last = sa.select(table.hash).order_by(table.id.desc()).limit(1)
+        last = sa.select(table.c.hash).order_by(table.c.id.desc()).limit(1)
         previous = self._connection.scalar(last)
         books = book_ids(self._connection, sorted({p.candidate.bookmaker for p in picks}))
         events = [event_id(pick.candidate.event_id) for pick in picks]
@@ -141,9 +148,9 @@ class SqlSlateRepository:
             event: (key, link)
             for event, key, link in self._connection.execute(
                 sa.update(table)
-                .where(table.event_id.in_(events), table.status == _PENDING)
+                .where(table.c.event_id.in_(events), table.c.status == _PENDING)
                 .values(status=_REPLACED, settled_at=as_of)
-                .returning(table.event_id, table.id, table.hash)
+                .returning(table.c.event_id, table.c.id, table.c.hash)
             )
         }
         for pick in picks:

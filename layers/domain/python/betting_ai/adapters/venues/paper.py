@@ -215,9 +215,9 @@ class PaperVenue:
         """All bets, newest first."""
         if cursor is not None and not (cursor.isascii() and cursor.isdigit()):
             raise InvalidInputError(f"{cursor[:40]!r} is no page of paper's history")
-        newest = sa.select(*PaperBet.__table__.columns).order_by(PaperBet.number.desc())
+        newest = sa.select(*PaperBet.columns).order_by(PaperBet.c.number.desc())
         if cursor:
-            newest = newest.where(PaperBet.number < int(cursor))
+            newest = newest.where(PaperBet.c.number < int(cursor))
         with _reached(), self._engine.connect() as connection:
             rows = connection.execute(newest.limit(_PAGE + 1)).mappings().all()
         page = rows[:_PAGE]
@@ -276,8 +276,8 @@ class PaperVenue:
         return min(moved, slip.price).quantize(_PRICE, ROUND_DOWN)
 
     def _left(self, connection: Connection, currency: str, at: datetime) -> Decimal:
-        open_stakes = sa.select(sa.func.coalesce(sa.func.sum(PaperBet.stake), 0)).where(
-            PaperBet.currency == currency, PaperBet.kickoff > at - _OVER
+        open_stakes = sa.select(sa.func.coalesce(sa.func.sum(PaperBet.c.stake), 0)).where(
+            PaperBet.c.currency == currency, PaperBet.c.kickoff > at - _OVER
         )
         staked = connection.scalar(open_stakes)
         return max(self._rules.bankroll - Decimal(staked or 0), Decimal(0))
@@ -293,8 +293,8 @@ def _reached() -> Iterator[None]:
 
 
 def _find(connection: Connection, reference: UUID) -> VenueBet | None:
-    columns = PaperBet.__table__.columns
-    found = connection.execute(sa.select(*columns).where(PaperBet.reference == reference))
+    columns = PaperBet.columns
+    found = connection.execute(sa.select(*columns).where(PaperBet.c.reference == reference))
     row = found.mappings().one_or_none()
     return None if row is None else _told(row)
 

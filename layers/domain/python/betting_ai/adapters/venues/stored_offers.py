@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy import orm
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.engine import Engine
 
@@ -43,18 +42,18 @@ class StoredOffers:
         self, league: str, since: datetime, until: datetime, at: datetime
     ) -> list[VenueFixture]:
         """Events of a league that kick off in a span of time, as known at an instant."""
-        home, away = orm.aliased(Team), orm.aliased(Team)
+        home, away = Team.alias(), Team.alias()
         events = (
-            sa.select(Event.slug, League.code, home.name, away.name, Event.kickoff)
-            .join(League, League.id == Event.league_id)
-            .join(home, home.id == Event.home_id)
-            .join(away, away.id == Event.away_id)
+            sa.select(Event.c.slug, League.c.code, home.c.name, away.c.name, Event.c.kickoff)
+            .join(League, League.c.id == Event.c.league_id)
+            .join(home, home.c.id == Event.c.home_id)
+            .join(away, away.c.id == Event.c.away_id)
             .where(
-                League.code == league,
-                Event.kickoff.between(since, until),
-                sa.or_(Event.reconstructed, Event.received_at <= at),
+                League.c.code == league,
+                Event.c.kickoff.between(since, until),
+                sa.or_(Event.c.reconstructed, Event.c.received_at <= at),
             )
-            .order_by(Event.kickoff, Event.slug)
+            .order_by(Event.c.kickoff, Event.c.slug)
         )
         with self._engine.connect() as connection:
             return [VenueFixture(*row) for row in connection.execute(events)]
@@ -66,12 +65,12 @@ class StoredOffers:
         newest = (
             _known([event], at)
             .where(
-                Book.code == bookmaker,
-                Odds.market == int(market.kind),
-                Odds.line == round(market.line * LINE_UNITS),
-                Odds.selection == SELECTIONS[market.kind].index(outcome),
+                Book.c.code == bookmaker,
+                Odds.c.market == int(market.kind),
+                Odds.c.line == round(market.line * LINE_UNITS),
+                Odds.c.selection == SELECTIONS[market.kind].index(outcome),
             )
-            .order_by(Odds.quoted_at.desc())
+            .order_by(Odds.c.quoted_at.desc())
             .limit(1)
         )
         with self._engine.connect() as connection:
@@ -80,8 +79,10 @@ class StoredOffers:
 
     def standing(self, events: Sequence[str], at: datetime) -> list[Offer]:
         """The newest price of every book for every selection of the markets that we know."""
-        place = (Odds.event_id, Odds.market, Odds.line, Odds.book_id, Odds.selection)
-        newest = _known(events, at).ext(distinct_on(*place)).order_by(*place, Odds.quoted_at.desc())
+        place = (Odds.c.event_id, Odds.c.market, Odds.c.line, Odds.c.book_id, Odds.c.selection)
+        newest = (
+            _known(events, at).ext(distinct_on(*place)).order_by(*place, Odds.c.quoted_at.desc())
+        )
         markets = {(m.sport, int(m.kind), round(m.line * LINE_UNITS)): m for m in BETTING_MARKETS}
         with self._engine.connect() as connection:
             rows = connection.execute(newest).all()
@@ -97,25 +98,25 @@ def _known(
 ) -> sa.Select[str, datetime, str, int, int, int, Decimal, datetime, bool, str]:
     return (
         sa.select(
-            Event.slug,
-            Event.kickoff,
-            Book.code,
-            Odds.market,
-            Odds.line,
-            Odds.selection,
-            Odds.price,
-            Odds.quoted_at,
-            Odds.live,
-            League.sport,
+            Event.c.slug,
+            Event.c.kickoff,
+            Book.c.code,
+            Odds.c.market,
+            Odds.c.line,
+            Odds.c.selection,
+            Odds.c.price,
+            Odds.c.quoted_at,
+            Odds.c.live,
+            League.c.sport,
         )
-        .join(Event, Event.id == Odds.event_id)
-        .join(League, League.id == Event.league_id)
-        .join(Book, Book.id == Odds.book_id)
+        .join(Event, Event.c.id == Odds.c.event_id)
+        .join(League, League.c.id == Event.c.league_id)
+        .join(Book, Book.c.id == Odds.c.book_id)
         .where(
-            Odds.event_id.in_([event_id(event) for event in events]),
-            Book.kind.in_(_TAKEABLE),
-            Odds.quoted_at <= at,
-            sa.or_(Odds.reconstructed, Odds.received_at <= at),
+            Odds.c.event_id.in_([event_id(event) for event in events]),
+            Book.c.kind.in_(_TAKEABLE),
+            Odds.c.quoted_at <= at,
+            sa.or_(Odds.c.reconstructed, Odds.c.received_at <= at),
         )
     )
 
