@@ -158,7 +158,7 @@ def quote(wish: Intent, **changes: Any) -> Quote:
 
 def dearer(quoted: Quote, wish: Intent, **changes: Any) -> Quote:
     """A quote to replace what another led to."""
-    usual = {
+    usual: dict[str, Any] = {
         "purpose": "replacement",
         "max_fee_per_gas": (quoted.max_fee_per_gas * 11 + 9) // 10,
         "max_priority_fee_per_gas": (quoted.max_priority_fee_per_gas * 11 + 9) // 10,
@@ -205,7 +205,7 @@ class World:
 
     def switch(self, **changes: Any) -> None:
         """Turn the switch."""
-        usual = {
+        usual: dict[str, Any] = {
             "enabled": True,
             "policy_hash": policy().policy_hash,
             "until": NOW + timedelta(days=30),
