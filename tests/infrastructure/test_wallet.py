@@ -380,7 +380,7 @@ def test_what_stays_of_it_is_said(wallet: Deployed) -> None:
     assert kinds.count("stays: secret") == 3
     assert kinds.count("stays: key") == 1
     assert kinds.count("stays: bucket, with all versions in it") == 1
-    assert len(kinds) == 11
+    assert len(kinds) == 12  # and a log group
 
 
 def test_its_network_is_no_others(wallet: Deployed) -> None:
