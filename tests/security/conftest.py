@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
-from integration.conftest import administration, database_url, engine, home, postgres, template
+from integration.conftest import (
+    administration,
+    database_url,
+    empty_url,
+    engine,
+    home,
+    postgres,
+    template,
+)
 
-__all__ = ["administration", "database_url", "engine", "home", "postgres", "template"]
+__all__ = ["administration", "database_url", "empty_url", "engine", "home", "postgres", "template"]

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from chain.evm import Chain, evm
-from integration.conftest import administration, empty_url, postgres
 from security.signer.conftest import aws
 from security.wallet.flow import Flow, on_dynamo, on_postgres
 
-__all__ = ["administration", "aws", "empty_url", "postgres"]
+__all__ = ["aws"]
 
 
 @pytest.fixture(params=[56, 97])
