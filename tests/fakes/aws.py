@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,17 @@ CREDENTIALS = {
     "aws_secret_access_key": "testing",
     "region_name": REGION,
 }
+
+
+_ONE_CLIENT = threading.Lock()
+
+
+@cache
+def _session() -> Any:
+    """One for all clients: each new one would read the descriptions of services again."""
+    import boto3
+
+    return boto3.session.Session()
 
 
 @dataclass(frozen=True)
@@ -38,7 +50,6 @@ class FakeAws:
     pid: int
 
     def client(self, service: str, attempts: int = 2) -> Any:
-        import boto3
         from botocore.config import Config
 
         config = Config(
@@ -46,9 +57,8 @@ class FakeAws:
             retries={"mode": "standard", "total_max_attempts": attempts},
             max_pool_connections=60,
         )
-        return boto3.session.Session().client(
-            service, endpoint_url=self.url, config=config, **CREDENTIALS
-        )
+        with _ONE_CLIENT:  # a session makes one after the other
+            return _session().client(service, endpoint_url=self.url, config=config, **CREDENTIALS)
 
 
 @contextmanager
