@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -86,7 +87,10 @@ class Chain:
         for one in accounts:
             self("anvil_setBalance", one.address, hex(wei))
 
-    def mine(self, blocks: int = 1) -> None:
+    def mine(self, blocks: int = 1, at: datetime | None = None) -> None:
+        """Mine blocks; the first of them of a moment that is not before the newest block's."""
+        if at is not None:
+            self("evm_setNextBlockTimestamp", int(at.timestamp()))
         self("anvil_mine", hex(blocks))
 
     def mining(self, on: bool) -> None:

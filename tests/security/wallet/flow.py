@@ -18,7 +18,7 @@ from betting_ai.adapters.chain.nodes import EvmNodes
 from betting_ai.adapters.wallet.desk import WalletDesk
 from betting_ai.adapters.wallet.dynamo import DynamoRows
 from betting_ai.adapters.wallet.postgres import PostgresRows, connecting
-from betting_ai.clock import Clock, SystemClock
+from betting_ai.clock import Clock, FixedClock, SystemClock
 from betting_ai.domain.chains import Asset, default_assets
 from betting_ai.domain.fees import FeeCeilings, FeeKind
 from betting_ai.ports.feeds import Payload
@@ -228,8 +228,10 @@ class Flow:
 
 
 def made(told: dict[str, Any], clients: Callable[[str], Any] | None = None) -> Flow:
-    """A wallet as a text tells it, in whatever process."""
+    """A wallet as a text tells it, in whatever process; at a moment where it tells one."""
     folder = Path(told["folder"])
+    at = told.get("at")
+    clock = FixedClock(datetime.fromisoformat(at)) if at else SystemClock()
     stack = contextlib.ExitStack()
     custody: Any = KeystoreCustody(Path(told["keystore"]), lambda: PASSWORD)
     if told["store"] == "dynamo":
@@ -246,7 +248,7 @@ def made(told: dict[str, Any], clients: Callable[[str], Any] | None = None) -> F
 
         streams = Streams(scanned, folder / "streams")
         return Flow(
-            told, told["chain_id"], store, store, rows, copies, custody, streams, stack=stack
+            told, told["chain_id"], store, store, rows, copies, custody, streams, clock, stack=stack
         )
     url = told["url"]
     desk = PostgresStore(connecting(url))
@@ -255,7 +257,9 @@ def made(told: dict[str, Any], clients: Callable[[str], Any] | None = None) -> F
     for one in (desk, store, rows):
         stack.callback(one.close)
     copies = FolderCopies(folder / "copies")
-    return Flow(told, told["chain_id"], desk, store, rows, copies, custody, None, stack=stack)
+    return Flow(
+        told, told["chain_id"], desk, store, rows, copies, custody, None, clock, stack=stack
+    )
 
 
 def transfers_table(aws: FakeAws) -> str:

@@ -48,11 +48,11 @@ class PostgresStore:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def close(self) -> None:
-        """Close every connection that is not in use."""
+        """Close every connection that is not in use, also where the server is gone."""
         with self._lock:
             idle, self._idle = self._idle, []
         for connection in idle:
-            connection.close()
+            self._drop(connection)
 
     def intent(self, intent_id: str) -> tuple[str, str] | None:
         """(text, stamp) of an intent as it was put."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,8 +37,9 @@ def connecting(url: str, role: str = "") -> Callable[[], Any]:
         if role:
             try:
                 made.run(f"SET ROLE {native.identifier(role)}")
-            except native.DatabaseError:
-                made.close()
+            except BaseException:
+                with suppress(native.InterfaceError, OSError):  # the server may be gone
+                    made.close()
                 raise
         return made
 
