@@ -15,6 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PROMPT = r"\[(\d+)\]\$ $"
+_MORE = r"\[more\]\$ $"
+_HIDDEN = r"(?:[Pp]assword[a-z ]*|Repeat for confirmation): $"
+_SHOWN = {"PS1": "[$?]$ ", "PS2": "[more]$ ", "TERM": "dumb", "COLUMNS": "80"}
+_ADDRESS_END = r"of the payee's address: $"
 
 
 @dataclass
@@ -52,6 +56,19 @@ class Terminal:
         assert int(ended[1]) == code, self.screen
         return shown
 
+    def settle(self, password: str, until: str = f"{_PROMPT}|{_MORE}") -> None:
+        """Wait for an end without a failure; what is asked meanwhile is answered by hand."""
+        while until:
+            found = self.see(f"(?:{until})|(?P<password>{_HIDDEN})|(?P<end>{_ADDRESS_END})")
+            if found["password"]:
+                self.type(password)
+            elif found["end"]:
+                payee = re.findall(r"\bto +(0x[0-9a-fA-F]{40})\b", self.screen)[-1]
+                self.type(payee[-6:])
+            else:
+                assert found[1] in {None, "0"}, self.screen
+                return
+
     def see(self, pattern: str, seconds: float = 90) -> re.Match[str]:
         """Wait until something new is shown."""
         deadline = time.monotonic() + seconds
@@ -77,8 +94,7 @@ def terminal(folder: Path, variables: Mapping[str, str]) -> Iterator[Terminal]:
     open_there = 'exec bash --norc --noprofile --noediting -i <"$0" >"$0" 2>&1'
     shell = subprocess.Popen(
         ["sh", "-c", open_there, os.ttyname(theirs)],
-        cwd=folder, env={**variables, "PS1": "[$?]$ ", "TERM": "dumb", "COLUMNS": "80"},
-        stdin=subprocess.DEVNULL, start_new_session=True,
+        cwd=folder, env={**variables, **_SHOWN}, stdin=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     one = Terminal(ours, shell)
     try:
