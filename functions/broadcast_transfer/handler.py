@@ -31,11 +31,13 @@ function = Function("broadcast_transfer")
 def take(record: DynamoDBRecord) -> None:
     """Do what a new row asks for; by its key alone, for what it says is read where it lies."""
     key = (record.dynamodb.keys if record.dynamodb else None) or {}
+    intent_id, _, attempt = str(key.get("id", "")).partition("#")
+    if attempt == "refused":  # for whoever asked; there is nothing to send
+        return
     carry = application().carry_transfers
     if "request_hash" in key:
         function.count("QuotesPut", carry.approved())
         return
-    intent_id, _, attempt = str(key["id"]).partition("#")
     followed = carry.signed(intent_id) if attempt else carry.begin(intent_id)
     if not followed:
         function.count("IntentsUnreadable", 1)

@@ -47,13 +47,15 @@ def test_the_wallet_is_shown_and_cannot_be_used(
 ) -> None:
     from uuid import uuid4
 
-    first, second = (str(uuid4()) for _ in range(2))
+    first, second, third = (str(uuid4()) for _ in range(3))
     flow.wish(1, COIN // 100 + 1, intent_id=first)
     carry = flow.carry(announce=api.app._ingest_now)
     flow.go(carry)
     chain.mine(20)
     carry()
     flow.wish(2, COIN // 50, intent_id=second)
+    flow.wish(1000, COIN // 40, intent_id=third)
+    flow.go()
     for theme in ("light", "dark"):
         for device in ("desktop", "phone"):
             with watched(browser, api.url, theme, device) as seen:
@@ -61,7 +63,8 @@ def test_the_wallet_is_shown_and_cannot_be_used(
                 main = seen.page.locator("main")
                 for words in (
                     "0.010000000000000001 BNB", payee(1), "Final", "0.02 BNB", payee(2),
-                    "Requested", "0 of 15", "test network", ADDRESS, "not read from the chain yet",
+                    "0.025 BNB", payee(1000), "destination not allowed", "Requested", "0 of 15",
+                    "test network", ADDRESS, "not read from the chain yet",
                 ):  # fmt: skip
                     expect(main).to_contain_text(words)
                 assert seen.page.locator("main form, main button, main input").count() == 0

@@ -209,6 +209,12 @@ def test_a_stream_keeps_what_cannot_be_done_now(built: Path, name: str) -> None:
     assert told["code"] == "secret_unusable"
 
 
+def test_the_sender_does_nothing_for_what_was_refused(built: Path) -> None:
+    answer, log = cold(built, "broadcast_transfer", "refused")
+    assert answer == {"batchItemFailures": []}
+    assert [line for line in log if line.get("level") in {"WARNING", "ERROR"}] == []
+
+
 def test_the_signer_does_nothing_for_quotes_that_run_out(built: Path) -> None:
     answer, log = cold(built, "sign_transfer", "run_out")
     assert (answer, log) == ({"batchItemFailures": []}, [])

@@ -20,10 +20,14 @@ COMMANDS = [
     for line in (ROOT / "README.md").read_text().splitlines()
     if line.startswith("    betting-ai ")
 ]
+WALLET = (ROOT / "docs" / "wallet.md").read_text()
+COMMANDS += [
+    f"betting-ai {one}" for one in re.findall(r"^\| `(wallet [^`]+)`", WALLET, re.MULTILINE)
+]
 
 
 @pytest.mark.parametrize("line", COMMANDS)
-def test_every_command_of_the_readme_exists(line: str) -> None:
+def test_every_command_of_the_readme_and_of_the_wallet_exists(line: str) -> None:
     _, *words = shlex.split(line)
     command = itertools.takewhile(lambda word: not word.startswith("--"), words)
     told = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"})
@@ -50,6 +54,22 @@ def test_settings_of_the_readme_exist() -> None:
     named = re.findall(r"`BETTING_AI_([A-Z_]+)`", (ROOT / "README.md").read_text())
     assert named
     assert {name.lower() for name in named} <= set(Settings.model_fields)
+
+
+def test_the_wallets_settings_are_those_that_are_told() -> None:
+    from betting_ai.settings import Settings
+    from betting_signer import server
+
+    told = WALLET.split("\n## Settings")[1]
+    named = {name.lower() for name in re.findall(r"^\| `BETTING_AI_([A-Z_]+)`", told, re.MULTILINE)}
+    here = ("wallet_", "rpc_urls", "requester")
+    # Managed secrets are the stack's to name.
+    ours = {f for f in Settings.model_fields if f.startswith(here)} - {"requesters_secret"}
+    assert named == ours
+    of_signer = set(re.findall(r"^\| `(SIGNER_[A-Z_]+)`", told, re.MULTILINE))
+    assert of_signer == set(
+        re.findall(r"^``(SIGNER_[A-Z_]+)``", server.__doc__ or "", re.MULTILINE)
+    )
 
 
 def test_the_figures_of_the_readme_are_those_of_the_newest_model() -> None:

@@ -88,7 +88,7 @@ def test_a_policy_for_another_wallet_or_a_malformed_one_is_none(server: World) -
 
 MAY = {
     # By role: what it may do; every other statement of the list is refused.
-    "betting_signer": {"audit", "signed", "head", "used", "read"},
+    "betting_signer": {"audit", "signed", "refused", "head", "used", "read"},
     "betting_requester": {"intent"},
     "betting_approver": {"approval"},
     "betting_broadcaster": {"quote"},
@@ -97,6 +97,7 @@ MAY = {
 STATEMENTS = {
     "audit": "INSERT INTO signer.audit VALUES ('a', 1, 'x')",
     "signed": "INSERT INTO signer.signed (intent_id, attempt, body) VALUES ('a', 1, 'x')",
+    "refused": "INSERT INTO signer.refusals VALUES ('a', 'x')",
     "head": "INSERT INTO signer.heads VALUES ('a', 1, 'x')",
     "used": "UPDATE signer.approvals SET used = true",
     "read": "SELECT * FROM signer.audit",

@@ -6,8 +6,23 @@ import json
 import re
 from pathlib import Path
 
-from betting_signer.contract import Code, Refusal
-from security.signer.world import COIN, STRANGER, World, intent, policy, with_asset
+import pytest
+
+from betting_signer.contract import Code, Refusal, Refused
+from betting_signer.state import START, Head
+from betting_signer.store import Commit, ConflictError
+from security.signer.world import (
+    ADDRESS,
+    COIN,
+    NOW,
+    STRANGER,
+    World,
+    code,
+    intent,
+    policy,
+    quote,
+    with_asset,
+)
 
 SNAPSHOT = Path(__file__).with_name("refusals.json")
 
@@ -43,3 +58,45 @@ def test_a_body_is_the_same_whatever_the_limits_and_balances_are(server: World) 
         "insufficient_funds",
         "destination_not_allowed",
     ]
+
+
+def test_whoever_asked_reads_the_code_and_nothing_else(world: World) -> None:
+    for amount, why in ((COIN * 2, Code.AMOUNT_ABOVE_CAP), (COIN, Code.APPROVAL_REQUIRED)):
+        wish = intent(amount=amount)
+        assert world.ask(wish, quote_id="first") == Refusal(why, "coins-to-friend")
+        told = world.store.refused(wish.intent_id)
+        assert told.content() == {
+            "intent_id": wish.intent_id, "quote_id": "first", "request_hash": wish.request_hash,
+            "code": why.value, "refused_at": "2025-03-15T09:00:00Z",
+        }  # fmt: skip
+
+
+def test_the_last_refusal_is_told_and_only_of_a_transfer(world: World) -> None:
+    wish = intent(to=STRANGER)
+    world.ask(wish)
+    world.switch(enabled=False)
+    world.ask(wish)
+    told = world.store.refused(wish.intent_id)
+    assert told.code == "signing_disabled"
+    world.under(policy())
+    assert code(world.ask(wish, purpose="gap")) is Code.NO_GAP
+    assert world.store.refused(wish.intent_id) == told
+
+
+def test_nothing_is_told_of_what_is_not_there_or_was_granted(world: World) -> None:
+    world.signer().sign(quote(intent(intent_id="never-put")).dumps())
+    granted = intent()
+    world.ask(granted)
+    assert world.store.refused("never-put") is None
+    assert world.store.refused(granted.intent_id) is None
+
+
+def test_a_refusal_that_is_not_kept_is_not_told(world: World) -> None:
+    """It is told with its line in the audit, or not at all."""
+    wish = world.put(intent())
+    told = Refused(wish.intent_id, "a-quote", wish.request_hash, "locked", NOW)
+    head = Head(ADDRESS, version=1, audit_seq=1, audit_hash=START)
+    world.store.commit(Commit(head, "line 1"))
+    with pytest.raises(ConflictError):
+        world.store.commit(Commit(head, "line 1", refused=told))
+    assert world.store.refused(wish.intent_id) is None

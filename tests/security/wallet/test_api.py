@@ -15,7 +15,7 @@ from chain.evm import Chain, evm
 from integration.api_world import Api, served
 from integration.conftest import database_url
 from security.signer.world import ADDRESS, SECRET
-from security.wallet.flow import Flow, on_postgres, payee
+from security.wallet.flow import Flow, on_postgres, payee, policy
 
 __all__ = ["database_url"]
 
@@ -77,6 +77,21 @@ def test_a_transfer_is_asked_for_once_and_followed(api: Api, flow: Flow, chain: 
         assert found["tx_hash"].startswith("0x")
         assert found["confirmations"] >= 15
     assert int(chain("eth_getBalance", payee(1), "latest"), 16) == 10**16
+
+
+def test_why_it_was_refused_is_told_and_no_limit_with_it(api: Api, flow: Flow) -> None:
+    flow.under(policy(97, payees=3))
+    with api.client("transfer", "read") as key:
+        for number, (one, why) in enumerate((
+            (body("1.5"), "amount_above_cap"),
+            (body(to=payee(5)), "destination_not_allowed"),
+        )):  # fmt: skip
+            name = send(api, key, one, f"refused-{number}").json()["transaction_id"]
+            flow.go()
+            answer = key.get(f"/api/v1/crypto/transactions/{name}")
+            found = answer.json()
+            assert (found["status"], found["reason"]) == ("requested", why)
+            assert "pay-0" not in answer.text
 
 
 def test_a_balance_is_as_it_was_last_read(api: Api, flow: Flow) -> None:

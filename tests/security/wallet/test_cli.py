@@ -170,6 +170,16 @@ def test_a_second_person_approves_exactly_one(typed: Type, flow: Flow) -> None:
     assert told(typed, "status", asked["id"])["status"] == "sent"
 
 
+def test_why_it_was_refused_is_told(typed: Type, flow: Flow) -> None:
+    asked = told(typed, "send", "0.1", "BNB", payee(1000), "--yes")
+    assert asked["reason"] is None
+    flow.go()
+    found = told(typed, "status", asked["id"])
+    assert (found["status"], found["reason"]) == ("requested", "destination_not_allowed")
+    code, out, _ = typed("status", asked["id"])
+    assert (code, "destination_not_allowed" in out) == (0, True)
+
+
 def test_the_policy_is_approved_by_its_hash_and_switched(
     typed: Type, flow: Flow, tmp_path: Path
 ) -> None:

@@ -770,9 +770,7 @@ class App:
     def _own_rows(self, role: str) -> Any:  # noqa: ANN401 - of either store
         from betting_ai.adapters.wallet.postgres import PostgresRows, connecting  # noqa: PLC0415
 
-        # The pool is opened first: an embedded server runs as long as it is.
-        url = self._engine.url.render_as_string(hide_password=False)
-        rows = PostgresRows(connecting(self._wallet_url(url), role))
+        rows = PostgresRows(connecting(self._wallet_url, role))
         self._stack.callback(rows.close)
         return rows
 
@@ -784,11 +782,16 @@ class App:
         """
         from betting_ai.adapters.wallet.postgres import make_schema  # noqa: PLC0415
 
-        url = self._engine.url.render_as_string(hide_password=False)
-        make_schema(self._wallet_url(url))
+        make_schema(self._wallet_url)
 
-    def _wallet_url(self, url: str) -> str:
-        return self._url or url
+    @property
+    def _wallet_url(self) -> str:
+        _ = self._engine  # an embedded server runs as long as its pool is open
+        if self._url is not None:
+            return self._url
+        from betting_ai.adapters.local.postgres import EmbeddedPostgres  # noqa: PLC0415 - not in AWS
+
+        return EmbeddedPostgres(self.settings.home).url()
 
     @property
     def carry_transfers(self) -> CarryTransfers:

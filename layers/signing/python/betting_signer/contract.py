@@ -627,6 +627,35 @@ class Signed(Document):
 
 
 @dataclass(frozen=True)
+class Refused(Document):
+    """Why nothing was signed for an intent, for whoever asked; no word of limits or balances.
+
+    It is the last word so far and not for ever: another quote may be granted.
+
+    Attributes:
+        intent_id: what was refused.
+        quote_id: the quote that it answers.
+        request_hash: of the intent.
+        code: a `Code`.
+        refused_at: when.
+    """
+
+    intent_id: str
+    quote_id: str
+    request_hash: str
+    code: str
+    refused_at: datetime
+
+    _kinds = {  # noqa: RUF012 - never changed
+        "intent_id": NAME,
+        "quote_id": NAME,
+        "request_hash": HASH,
+        "code": one_of(*Code),
+        "refused_at": INSTANT,
+    }
+
+
+@dataclass(frozen=True)
 class WouldSign:
     """Everything was decided and reserved, but there is no key here.
 

@@ -8,7 +8,7 @@ table          key                          attributes
 ``intents``    ``id``                       ``body``, ``stamp``, ``expires`` (TTL)
 ``approvals``  ``request_hash``             ``body``, ``used`` (once it is used up)
 ``quotes``     ``id``: intent ``#`` quote   ``body``, ``expires`` (TTL)
-``signed``     ``id``: intent ``#`` attempt ``body``
+``signed``     ``id``: intent ``#`` attempt ``body``; also intent ``#refused``, the last refusal
 ``signer``     ``pk``                       ``body``, ``version``, ``intent_id``; see below
 =============  ===========================  =====================================================
 
@@ -26,7 +26,7 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from betting_signer.contract import QUOTE_LIFE, Approval, Intent, Quote, Signed
+from betting_signer.contract import QUOTE_LIFE, Approval, Intent, Quote, Refused, Signed
 from betting_signer.state import Control, Head, Reservation
 from betting_signer.store import Commit, ConflictError, UnavailableError
 
@@ -122,6 +122,10 @@ class DynamoStore:
                 "ConditionExpression": "attribute_not_exists(id)",
             }
             actions.append({"ConditionCheck": check})
+        if commit.refused is not None:
+            row = {"id": _refused(commit.refused.intent_id), "body": commit.refused.dumps()}
+            put = {"TableName": self.tables.signed, "Item": _written(row)}
+            actions.append({"Put": put})
         self._transact(actions)
 
     def signed(self, intent_id: str, attempt: int) -> Signed | None:
@@ -139,6 +143,11 @@ class DynamoStore:
             "ExpressionAttributeValues": {":version": {"N": str(version)}},
         }
         self._transact([self._put(row, "id", self.tables.signed), {"ConditionCheck": check}])
+
+    def refused(self, intent_id: str) -> Refused | None:
+        """Why an intent was refused last."""
+        found = self._get(self.tables.signed, {"id": _refused(intent_id)})
+        return Refused.loads(found["body"]) if found else None
 
     def audit(self, address: str, first: int, last: int) -> Iterator[str]:
         """Lines of the audit, from one number to another."""
@@ -286,6 +295,10 @@ class S3Copies:
         except BotoCoreError:
             raise UnavailableError("copies") from None
         return True
+
+
+def _refused(intent_id: str) -> str:
+    return f"{intent_id}#refused"
 
 
 def _head(address: str) -> str:

@@ -17,7 +17,7 @@ from typing import Any, Final
 from pg8000 import native
 from pg8000.exceptions import DatabaseError
 
-from betting_signer.contract import Approval, Intent, Quote, Signed
+from betting_signer.contract import Approval, Intent, Quote, Refused, Signed
 from betting_signer.state import Control, Head, Reservation
 from betting_signer.store import Commit, ConflictError, UnavailableError
 
@@ -134,6 +134,12 @@ class PostgresStore:
                     " WHERE request_hash = :hash AND NOT used",
                     hash=commit.uses_approval,
                 )
+            if commit.refused is not None:
+                connection.run(
+                    "INSERT INTO signer.refusals (intent_id, body) VALUES (:id, :body)"
+                    " ON CONFLICT (intent_id) DO UPDATE SET body = excluded.body",
+                    id=commit.refused.intent_id, body=commit.refused.dumps(),
+                )  # fmt: skip
 
     def signed(self, intent_id: str, attempt: int) -> Signed | None:
         """What was signed as an attempt of an intent."""
@@ -153,6 +159,11 @@ class PostgresStore:
                 " WHERE intent_id = :id AND version = :version FOR UPDATE",
                 id=signed.intent_id, attempt=signed.attempt, body=signed.dumps(), version=version,
             )  # fmt: skip
+
+    def refused(self, intent_id: str) -> Refused | None:
+        """Why an intent was refused last."""
+        found = self._one("SELECT body FROM signer.refusals WHERE intent_id = :id", id=intent_id)
+        return Refused.loads(found[0]) if found else None
 
     def audit(self, address: str, first: int, last: int) -> Iterator[str]:
         """Lines of the audit, from one number to another."""

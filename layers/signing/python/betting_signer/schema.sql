@@ -57,6 +57,11 @@ CREATE TABLE IF NOT EXISTS signer.signed (
   put_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (intent_id, attempt)
 );
+-- Why nothing was signed, for whoever asked: the last word on each intent.
+CREATE TABLE IF NOT EXISTS signer.refusals (
+  intent_id text PRIMARY KEY,
+  body text NOT NULL
+);
 -- What became of each transfer, and what addresses hold: written by whoever reaches the chain, and
 -- never read by the signer.
 CREATE TABLE IF NOT EXISTS signer.transfers (
@@ -108,11 +113,13 @@ GRANT SELECT ON ALL TABLES IN SCHEMA signer TO betting_signer;
 REVOKE SELECT ON signer.transfers, signer.balances FROM betting_signer;
 GRANT INSERT ON signer.audit, signer.signed, signer.heads, signer.reservations TO betting_signer;
 GRANT UPDATE ON signer.heads, signer.reservations TO betting_signer;
+GRANT INSERT, UPDATE ON signer.refusals TO betting_signer;
 GRANT UPDATE (used) ON signer.approvals TO betting_signer;
 GRANT UPDATE (answered) ON signer.quotes TO betting_signer;
 
 GRANT SELECT, INSERT ON signer.intents TO betting_requester;
-GRANT SELECT ON signer.approvals, signer.signed, signer.transfers, signer.balances
+GRANT SELECT ON
+  signer.approvals, signer.signed, signer.refusals, signer.transfers, signer.balances
   TO betting_requester;
 
 GRANT SELECT ON signer.intents, signer.transfers TO betting_approver;

@@ -33,6 +33,7 @@ from betting_signer.contract import (
     Outcome,
     Quote,
     Refusal,
+    Refused,
     Signed,
     Transaction,
     WouldSign,
@@ -345,7 +346,7 @@ class _Desk:
     facts: dict[str, Any]
 
     def refuse(self, refusal: Refusal, policy: Policy | None) -> Refusal:
-        """Keep a refusal, which may lock the wallet."""
+        """Keep a refusal, which may lock the wallet, and tell it to whoever asked."""
         head = self.head
         if policy is not None and refusal.code not in _UNCOUNTED:
             count = policy.cool_off
@@ -355,9 +356,16 @@ class _Desk:
             else:
                 head = replace(head, refused=refused)
         head, line = self._entered(head, refusal.code.value, refusal.rule, {})
-        self.signer.store.commit(Commit(head, line))
+        self.signer.store.commit(Commit(head, line, refused=self._told(refusal)))
         self.signer._copied(head.audit_seq)
         return refusal
+
+    def _told(self, refusal: Refusal) -> Refused | None:
+        """For whoever asked; of what is not theirs, such as a gap, they are told nothing."""
+        if "request_hash" not in self.facts or self.facts["purpose"] != TRANSFER:
+            return None
+        names = {name: self.facts[name] for name in ("intent_id", "quote_id", "request_hash")}
+        return Refused(**names, code=refusal.code.value, refused_at=self.at)
 
     def allow(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from betting_signer.contract import Approval, Intent, Quote, Signed
+from betting_signer.contract import Approval, Intent, Quote, Refused, Signed
 from betting_signer.state import Control, Head, Reservation
 
 
@@ -33,6 +33,7 @@ class Commit:
             The nonce of a new one must belong to nobody.
         uses_approval: hash of the request whose approval, not yet used, is used up.
         unsigned: number of the attempt that must not have been signed.
+        refused: what whoever asked is told, in the place of what they were told before.
     """
 
     head: Head
@@ -40,6 +41,7 @@ class Commit:
     reservation: Reservation | None = None
     uses_approval: str | None = None
     unsigned: int | None = None
+    refused: Refused | None = None
 
 
 class Store(Protocol):
@@ -86,6 +88,9 @@ class Store(Protocol):
             ConflictError: the attempt was signed already, or the reservation is of another
                 version: the signature must be thrown away.
         """
+
+    def refused(self, intent_id: str) -> Refused | None:
+        """Why an intent was refused last; what was signed since outweighs it."""
 
     def audit(self, address: str, first: int, last: int) -> Iterator[str]:
         """Lines of the audit, from one number to another; ends where one is missing."""

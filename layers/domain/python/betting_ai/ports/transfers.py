@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from betting_ai.domain.transfers import FollowedTransfer, Purpose, TransferQuote, WantedTransfer
 from betting_ai.ports.chain import Balances
+
+
+@dataclass(frozen=True)
+class TransferRefusal:
+    """Why a signer did not sign, the last time that it was asked.
+
+    Attributes:
+        code: in snake_case; it tells of no limit and no balance.
+        at: when.
+    """
+
+    code: str
+    at: datetime
 
 
 class TransferStates(Protocol):
@@ -82,6 +96,10 @@ class TransferDesk(TransferStates, Protocol):
 
     def find(self, transfer_id: str) -> FollowedTransfer | None:
         """A transfer in whatever state, with every attempt; None where it is not followed."""
+        ...
+
+    def refusal(self, transfer_id: str) -> TransferRefusal | None:
+        """Why it was refused last, which anything that was signed since outweighs."""
         ...
 
     def listed(self) -> Sequence[str]:

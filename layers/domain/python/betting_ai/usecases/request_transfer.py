@@ -116,6 +116,8 @@ class TransferTold:
     needs_confirmations: int
 
 
+_UNAPPROVED: Final = "approval_required"
+
 _STATUS: Final = {
     TransferState.SIGNED: "signed",
     TransferState.BROADCAST: "sent",
@@ -124,7 +126,6 @@ _STATUS: Final = {
     TransferState.FINAL: "confirmed",
     TransferState.FAILED: "failed",
     TransferState.REPLACED: "failed",
-    TransferState.EXPIRED: "refused",
 }
 
 
@@ -199,15 +200,26 @@ class ReadTransfer:
     def _status(
         self, wanted: WantedTransfer, found: FollowedTransfer | None
     ) -> tuple[str, str | None]:
-        if found is not None and found.state is not TransferState.QUOTED:
-            expired = found.state is TransferState.EXPIRED
-            return _STATUS[found.state], found.reason or ("not_signed_in_time" if expired else None)
-        if self._clock.now() >= wanted.expires_at:
-            return "refused", "not_signed_in_time"
+        state = found.state if found else TransferState.QUOTED
+        if found is not None and (status := _STATUS.get(state)) is not None:
+            return status, found.reason
+        why = self._refusal(wanted)
+        if state is TransferState.EXPIRED or self._clock.now() >= wanted.expires_at:
+            return "refused", (found.reason if found else None) or why or "not_signed_in_time"
+        # Until then it is asked for again and again, and may be signed: it is not refused yet.
         if wanted.approved_at is not None:
-            return "approved", None
+            return "approved", why
         waits = wanted.expires_at - wanted.created_at > LIFE
-        return ("waiting" if waits else "requested"), None
+        return ("waiting" if waits else "requested"), why
+
+    def _refusal(self, wanted: WantedTransfer) -> str | None:
+        """Why the signer refused last, but for what an approval has answered."""
+        last = self._desk.refusal(wanted.id)
+        if last is None:
+            return None
+        approved = wanted.approved_at
+        old = approved is not None and (last.at < approved or last.code == _UNAPPROVED)
+        return None if old else last.code
 
 
 def _asset(wanted: WantedTransfer, listed: tuple[Asset, ...]) -> Asset:

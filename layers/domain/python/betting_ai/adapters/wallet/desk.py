@@ -27,8 +27,8 @@ from betting_ai.domain.transfers import (
 )
 from betting_ai.errors import StorageUnavailableError, TransferConflictError
 from betting_ai.ports.chain import Balances
-from betting_ai.ports.transfers import Asking
-from betting_signer.contract import Approval, Intent, MalformedError, Quote, Signed
+from betting_ai.ports.transfers import Asking, TransferRefusal
+from betting_signer.contract import Approval, Intent, MalformedError, Quote, Refused, Signed
 from betting_signer.store import ConflictError, StoreError
 
 LAPSED_FOR: Final = timedelta(days=7)
@@ -55,6 +55,9 @@ class Rows(Protocol):
 
     def signatures(self, intent_id: str) -> list[Signed]:
         """All that was signed for an intent, in order of the attempts."""
+
+    def refused(self, intent_id: str) -> Refused | None:
+        """Why an intent was refused last."""
 
     def new_intents(self) -> list[str]:
         """Ids of intents without a row, where the store can tell."""
@@ -178,6 +181,12 @@ class WalletDesk:
             signatures = self.rows.signatures(transfer_id)
         attempts = attempts_of(wanted, signatures)
         return state_of(text, version, attempts, gap=closes_gap(signatures))
+
+    def refusal(self, transfer_id: str) -> TransferRefusal | None:
+        """Why it was refused last."""
+        with _asked():
+            found = self.rows.refused(transfer_id)
+        return None if found is None else TransferRefusal(found.code, found.refused_at)
 
     def open(self) -> Sequence[FollowedTransfer]:
         """All that is not closed; also what lapsed and was signed nevertheless."""
