@@ -15,12 +15,13 @@ import pytest
 from functions.account import FUNCTIONS, event
 from functions.emulator import (
     LAYERS,
-    NOWHERE,
+    NO_DATABASE,
     ROOT,
     FunctionError,
     built,
     laid_over,
     layers_of,
+    nowhere,
     python,
     running,
 )
@@ -45,6 +46,9 @@ OF_NONE_BUT = {
     "broadcast_transfer": ORM,
 }
 """What a few functions import, and every other one's start must not pay for."""
+DATABASE = {"sqlalchemy", "pg8000", "alembic"}
+KEYS = {"eth_account", "eth_keys", "eth_keyfile", "py_ecc"}
+"""What can use keys: the signer's alone, but for what web3 brings along once the chain is asked."""
 
 
 def size(*folders: Path) -> int:
@@ -121,7 +125,7 @@ def started(built: Path, function: str, at: Path, code: str) -> tuple[Modules, A
     )
     said = subprocess.run(
         [executable, "-I", "-c", whole, json.dumps(list(map(str, path)))],
-        capture_output=True, text=True, check=True, env={"PATH": "/usr/bin"} | NOWHERE,
+        capture_output=True, text=True, check=True, env={"PATH": "/usr/bin"} | nowhere(function),
     )  # fmt: skip
     modules, told = json.loads(said.stdout.splitlines()[-1])
     home = Path(executable).parents[1]
@@ -141,6 +145,9 @@ def test_what_a_function_imports_is_its_own(built: Path, tmp_path: Path, functio
     assert not {name for name in modules if name in never or name.split(".")[0] in never}
     assert "onnxruntime" not in modules  # loaded with the first model
     assert not OF_NONE_BUT.get(function, ORM | QUEUES) & set(modules)
+    roots = {name.split(".")[0] for name in modules}
+    assert bool(DATABASE & roots) is (function not in NO_DATABASE)
+    assert bool(KEYS & roots) is (function == "sign_transfer")
 
 
 def test_a_start_builds_no_schema_of_openapi(built: Path, tmp_path: Path) -> None:
@@ -167,15 +174,15 @@ def test_the_chain_is_reached_with_what_its_layers_bring(built: Path, tmp_path: 
 def cold(built: Path, function: str, name: str, **environment: str) -> tuple[Any, list[Any]]:
     """What a cold function answers to a sample event, and its log."""
     with running(
-        FUNCTIONS / function, layers_of(function, built), built / "tool", NOWHERE | environment,
-        name=function,
+        FUNCTIONS / function, layers_of(function, built), built / "tool",
+        nowhere(function) | environment, name=function,
     ) as one:  # fmt: skip
         return one(event(function, name)), one.lines()
 
 
 def test_the_api_answers_the_gateway(built: Path) -> None:
     with running(
-        FUNCTIONS / "api", layers_of("api", built), built / "tool", NOWHERE, name="api"
+        FUNCTIONS / "api", layers_of("api", built), built / "tool", nowhere("api"), name="api"
     ) as api:
         told = {name: api(event("api", name)) for name in ("health", "unknown_host", "top3")}
     assert {name: answer["statusCode"] for name, answer in told.items()} == {
