@@ -102,7 +102,9 @@ def test_the_certificates_of_databases_are_there(built: Path) -> None:
 Modules = dict[str, str | None]
 
 
-def started(built: Path, function: str, at: Path, code: str) -> tuple[Modules, Any]:
+def started(
+    built: Path, function: str, at: Path, code: str, **environment: str
+) -> tuple[Modules, Any]:
     """What Lambda's Python has loaded after a function's layers and some code, each its own.
 
     Args:
@@ -110,6 +112,7 @@ def started(built: Path, function: str, at: Path, code: str) -> tuple[Modules, A
         function: the code may import its ``handler``.
         at: an empty folder.
         code: it may leave something for JSON in ``told``.
+        environment: in which the function is, instead of nowhere.
 
     Returns:
         The file of each module, and what the code left.
@@ -125,7 +128,8 @@ def started(built: Path, function: str, at: Path, code: str) -> tuple[Modules, A
     )
     said = subprocess.run(
         [executable, "-I", "-c", whole, json.dumps(list(map(str, path)))],
-        capture_output=True, text=True, check=True, env={"PATH": "/usr/bin"} | nowhere(function),
+        capture_output=True, text=True, check=True,
+        env={"PATH": "/usr/bin"} | (environment or nowhere(function)),
     )  # fmt: skip
     modules, told = json.loads(said.stdout.splitlines()[-1])
     home = Path(executable).parents[1]
