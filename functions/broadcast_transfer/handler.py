@@ -22,6 +22,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from betting_ai.errors import DomainError, StorageUnavailableError
 from betting_ai.lambdas import Function, application
 from betting_ai.queues import stream
 
@@ -29,19 +30,33 @@ function = Function("broadcast_transfer")
 
 
 def take(record: DynamoDBRecord) -> None:
-    """Do what a new row asks for; by its key alone, for what it says is read where it lies."""
+    """Do what a new row asks for; by its key alone, for what it says is read where it lies.
+
+    What cannot be quoted now is followed all the same, and quoted by a round of a later minute: a
+    row that came again until then would keep all that come after it waiting.
+    """
     key = (record.dynamodb.keys if record.dynamodb else None) or {}
     intent_id, _, attempt = str(key.get("id", "")).partition("#")
     if attempt == "refused":  # for whoever asked; there is nothing to send
         return
     carry = application().carry_transfers
-    if "request_hash" in key:
-        function.count("QuotesPut", carry.approved())
-        return
-    followed = carry.signed(intent_id) if attempt else carry.begin(intent_id)
-    if not followed:
-        function.count("IntentsUnreadable", 1)
-        function.logger.warning("not followed", extra={"intent": intent_id})
+    try:
+        if "request_hash" in key:
+            function.count("QuotesPut", carry.approved())
+        elif not (carry.signed(intent_id) if attempt else carry.begin(intent_id)):
+            function.count("IntentsUnreadable", 1)
+            function.logger.warning("not followed", extra={"intent": intent_id})
+    except DomainError as error:
+        if attempt or isinstance(error, StorageUnavailableError):
+            raise
+        function.count("TransferTroubles", 1)
+        trouble(intent_id or None, error)
+
+
+def trouble(intent_id: str | None, error: DomainError) -> None:
+    """Tell what is in the way of a transfer, or of all."""
+    told = {"intent": intent_id, "code": error.code, "why": str(error)}
+    function.logger.warning("trouble", extra=told)
 
 
 @function.handler
@@ -61,7 +76,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:  # noqa: ANN4
         "TransfersReported": done.reported,
     }.items():
         function.count(name, number)
-    for trouble in done.troubles:
-        told = {"intent": trouble.transfer_id, "code": trouble.error.code}
-        function.logger.warning("trouble", extra=told | {"why": str(trouble.error)})
+    for one in done.troubles:
+        trouble(one.transfer_id, one.error)
     return {"open": done.followed.seen, "changed": len(states), "troubles": len(done.troubles)}

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -116,15 +117,32 @@ class Account:
         return {"Records": records}
 
 
-def accounts(monkeypatch: pytest.MonkeyPatch, database_url: str, home: Path) -> Iterator[Account]:
-    """An account while a test runs."""
+@contextmanager
+def cold(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A process in which functions can run, while the block runs; nothing of them stays after."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, "testing")
     for name in ("AWS_DEFAULT_REGION", "AWS_REGION"):
         monkeypatch.setenv(name, REGION)
     monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "1")
     before = logging.getLogger().handlers[:], logging.getLogger().level
-    with mock_aws():
+    try:
+        yield
+    finally:
+        lambdas._stack.close()
+        lambdas.application.cache_clear()
+        clients.client.cache_clear()
+        root = logging.getLogger()
+        root.handlers[:] = before[0]
+        root.setLevel(before[1])
+        for name in CHATTY:
+            logging.getLogger(name).setLevel(logging.NOTSET)
+        logging.captureWarnings(False)
+
+
+def accounts(monkeypatch: pytest.MonkeyPatch, database_url: str, home: Path) -> Iterator[Account]:
+    """An account while a test runs."""
+    with cold(monkeypatch), mock_aws():
         account = Account(monkeypatch, database_url)
         for bucket in ("objects", "models"):
             boto3.client("s3").create_bucket(
@@ -158,12 +176,3 @@ def accounts(monkeypatch: pytest.MonkeyPatch, database_url: str, home: Path) -> 
             "BETTING_AI_API_AUTHORITIES": "abc123.execute-api.eu-west-1.amazonaws.com",
         }
         yield account
-    lambdas._stack.close()
-    lambdas.application.cache_clear()
-    clients.client.cache_clear()
-    root = logging.getLogger()
-    root.handlers[:] = before[0]
-    root.setLevel(before[1])
-    for name in CHATTY:
-        logging.getLogger(name).setLevel(logging.NOTSET)
-    logging.captureWarnings(False)

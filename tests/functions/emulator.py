@@ -73,6 +73,14 @@ NOWHERE = {
     "BETTING_AI_TRANSFERS_TABLE": "transfers",
 }
 """An environment in which nothing that a function asks is there."""
+NO_DATABASE = ("fetch_feeds", "broadcast_transfer", "sign_transfer")
+"""Functions that are told of none."""
+
+
+def nowhere(function: str) -> dict[str, str]:
+    """`NOWHERE` as far as a function is told of it."""
+    left_out = {"DATABASE_URL"} if function in NO_DATABASE else set()
+    return {name: value for name, value in NOWHERE.items() if name not in left_out}
 
 
 @cache

@@ -15,12 +15,13 @@ import pytest
 from functions.account import FUNCTIONS, event
 from functions.emulator import (
     LAYERS,
-    NOWHERE,
+    NO_DATABASE,
     ROOT,
     FunctionError,
     built,
     laid_over,
     layers_of,
+    nowhere,
     python,
     running,
 )
@@ -42,8 +43,12 @@ OF_NONE_BUT = {
     "migrate_db": QUEUES,
     "ingest_raw": ORM,
     "send_alerts": ORM,
+    "broadcast_transfer": ORM,
 }
 """What a few functions import, and every other one's start must not pay for."""
+DATABASE = {"sqlalchemy", "pg8000", "alembic"}
+KEYS = {"eth_account", "eth_keys", "eth_keyfile", "py_ecc"}
+"""What can use keys: the signer's alone, but for what web3 brings along once the chain is asked."""
 
 
 def size(*folders: Path) -> int:
@@ -94,89 +99,94 @@ def test_the_certificates_of_databases_are_there(built: Path) -> None:
     assert any(name.startswith("Amazon RDS eu-west-1 Root CA RSA2048") for name in names)
 
 
-@pytest.mark.parametrize("function", LAYERS)
-def test_what_a_function_imports_is_its_own(built: Path, tmp_path: Path, function: str) -> None:
-    """Every module comes from its code, its layers or Python itself, and none is too much."""
+Modules = dict[str, str | None]
+
+
+def started(
+    built: Path, function: str, at: Path, code: str, **environment: str
+) -> tuple[Modules, Any]:
+    """What Lambda's Python has loaded after a function's layers and some code, each its own.
+
+    Args:
+        built: the folder of the layers.
+        function: the code may import its ``handler``.
+        at: an empty folder.
+        code: it may leave something for JSON in ``told``.
+        environment: in which the function is, instead of nowhere.
+
+    Returns:
+        The file of each module, and what the code left.
+    """
     executable = python()
     assert executable is not None
-    path = [FUNCTIONS / function, *laid_over(layers_of(function, built), tmp_path)]
-    code = (
-        "import json, sys; sys.path[:0] = json.loads(sys.argv[1]); import handler;"
-        "print(json.dumps({n: getattr(m, '__file__', None) for n, m in sys.modules.items()}))"
+    path = [FUNCTIONS / function, *laid_over(layers_of(function, built), at)]
+    whole = (
+        "import json, sys; sys.path[:0] = json.loads(sys.argv[1]); told = None\n"
+        f"{code}\n"
+        "files = {n: getattr(m, '__file__', None) for n, m in list(sys.modules.items())}\n"
+        "print(json.dumps([files, told]))"
     )
-    told = subprocess.run(
-        [executable, "-I", "-c", code, json.dumps(list(map(str, path)))],
-        capture_output=True, text=True, check=True, env={"PATH": "/usr/bin"} | NOWHERE,
+    said = subprocess.run(
+        [executable, "-I", "-c", whole, json.dumps(list(map(str, path)))],
+        capture_output=True, text=True, check=True,
+        env={"PATH": "/usr/bin"} | (environment or nowhere(function)),
     )  # fmt: skip
-    modules: dict[str, str | None] = json.loads(told.stdout.splitlines()[-1])
-    never = NEVER | {"betting_ai", "boto3", "py_ecc"} if function == "sign_transfer" else NEVER
-    assert not {name for name in modules if name in never or name.split(".")[0] in never}
+    modules, told = json.loads(said.stdout.splitlines()[-1])
     home = Path(executable).parents[1]
     for name, file in modules.items():
         if file is not None:
             place = Path(file)
             assert any(place.is_relative_to(one) for one in (*path, home)), (name, file)
             assert "site-packages" not in place.parts, (name, file)
-    assert ("onnxruntime" in modules) is False  # loaded with the first model
+    return modules, told
+
+
+@pytest.mark.parametrize("function", LAYERS)
+def test_what_a_function_imports_is_its_own(built: Path, tmp_path: Path, function: str) -> None:
+    """Every module comes from its code, its layers or Python itself, and none is too much."""
+    modules, _ = started(built, function, tmp_path, "import handler")
+    never = NEVER | {"betting_ai", "boto3", "py_ecc"} if function == "sign_transfer" else NEVER
+    assert not {name for name in modules if name in never or name.split(".")[0] in never}
+    assert "onnxruntime" not in modules  # loaded with the first model
     assert not OF_NONE_BUT.get(function, ORM | QUEUES) & set(modules)
+    roots = {name.split(".")[0] for name in modules}
+    assert bool(DATABASE & roots) is (function not in NO_DATABASE)
+    assert bool(KEYS & roots) is (function == "sign_transfer")
 
 
-def test_a_start_builds_no_schema_of_openapi(built: Path) -> None:
+def test_a_start_builds_no_schema_of_openapi(built: Path, tmp_path: Path) -> None:
     """Neither FastAPI's own nor those of answers: only the specification asks for them."""
-    executable = python()
-    assert executable is not None
-    path = [FUNCTIONS / "api", *(layer / "python" for layer in layers_of("api", built))]
     code = (
-        "import json, sys; sys.path[:0] = json.loads(sys.argv[1]); import handler;"
-        "from fastapi.openapi.models import OpenAPI; from betting_ai.api import schemas as s;"
-        "from betting_ai.settings import Settings;"
-        "print(*(m.__pydantic_complete__ for m in (OpenAPI, s.SlateTold, s.Problem, Settings)))"
+        "import handler; from fastapi.openapi.models import OpenAPI;"
+        "from betting_ai.api import schemas as s; from betting_ai.settings import Settings;"
+        "of = (OpenAPI, s.SlateTold, s.Problem, Settings);"
+        "told = [m.__pydantic_complete__ for m in of]"
     )
-    told = subprocess.run(
-        [executable, "-I", "-c", code, json.dumps(list(map(str, path)))],
-        capture_output=True, text=True, check=True, env={"PATH": "/usr/bin"} | NOWHERE,
-    )  # fmt: skip
-    assert told.stdout.splitlines()[-1] == "False False False True"
+    _, told = started(built, "api", tmp_path, code)
+    assert told == [False, False, False, True]
 
 
 def test_the_chain_is_reached_with_what_its_layers_bring(built: Path, tmp_path: Path) -> None:
     """Lambda lays layers over each other: the adapter comes into the package of another layer."""
-    executable = python()
-    assert executable is not None
-    path = laid_over(layers_of("broadcast_transfer", built), tmp_path)
+    code = "import betting_ai.adapters.chain.nodes, betting_ai.usecases.follow_transfers"
+    modules, _ = started(built, "broadcast_transfer", tmp_path, code)
     assert (tmp_path / "betting_ai" / "adapters" / "chain").is_dir()
-    code = (
-        "import json, sys; sys.path[:0] = json.loads(sys.argv[1]);"
-        "import betting_ai.adapters.chain.nodes, betting_ai.usecases.follow_transfers;"
-        "print(json.dumps({n: getattr(m, '__file__', None) for n, m in sys.modules.items()}))"
-    )
-    told = subprocess.run(
-        [executable, "-I", "-c", code, json.dumps(list(map(str, path)))],
-        capture_output=True, text=True, check=True, env={"PATH": "/usr/bin"},
-    )  # fmt: skip
-    modules: dict[str, str | None] = json.loads(told.stdout.splitlines()[-1])
     assert "web3" in modules
     assert not {n for n in modules if n.split(".")[0] in {"sqlalchemy", "xgboost", "onnxruntime"}}
-    home = Path(executable).parents[1]
-    for name, file in modules.items():
-        if file is not None:
-            place = Path(file)
-            assert any(place.is_relative_to(one) for one in (*path, home)), (name, file)
-            assert "site-packages" not in place.parts, (name, file)
 
 
 def cold(built: Path, function: str, name: str, **environment: str) -> tuple[Any, list[Any]]:
     """What a cold function answers to a sample event, and its log."""
     with running(
-        FUNCTIONS / function, layers_of(function, built), built / "tool", NOWHERE | environment,
-        name=function,
+        FUNCTIONS / function, layers_of(function, built), built / "tool",
+        nowhere(function) | environment, name=function,
     ) as one:  # fmt: skip
         return one(event(function, name)), one.lines()
 
 
 def test_the_api_answers_the_gateway(built: Path) -> None:
     with running(
-        FUNCTIONS / "api", layers_of("api", built), built / "tool", NOWHERE, name="api"
+        FUNCTIONS / "api", layers_of("api", built), built / "tool", nowhere("api"), name="api"
     ) as api:
         told = {name: api(event("api", name)) for name in ("health", "unknown_host", "top3")}
     assert {name: answer["statusCode"] for name, answer in told.items()} == {

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
-from sqlalchemy.engine import URL, Engine
 
 from betting_ai.adapters.feeds.by_source import NormaliserBySource
 from betting_ai.adapters.feeds.cloudbet.normaliser import CloudbetNormaliser
@@ -32,13 +31,6 @@ from betting_ai.adapters.local.model_store import FolderModelStore
 from betting_ai.adapters.local.object_store import LocalObjectStore
 from betting_ai.adapters.local.once import NotedOnce
 from betting_ai.adapters.local.secrets import LocalSecrets
-from betting_ai.adapters.sql.database import open_database, reach_database
-from betting_ai.adapters.sql.figures import Figures, read_figures
-from betting_ai.adapters.sql.health import DatabaseHealth, examine
-from betting_ai.adapters.sql.migrate import HEAD, current_revision, migrate
-from betting_ai.adapters.sql.reference import ensure_reference_data
-from betting_ai.adapters.sql.roles import ROLES, ensure_roles
-from betting_ai.adapters.sql.unit_of_work import unit_of_work_factory
 from betting_ai.clock import Clock, SystemClock
 from betting_ai.domain.leagues import LEAGUES
 from betting_ai.domain.sports import FOOTBALL, sport_of
@@ -82,7 +74,11 @@ from betting_ai.usecases.track_record import TrackRecord
 from betting_ai.usecases.verify_record import VerifyRecord
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import URL, Engine
+
     from betting_ai.adapters.aws.object_store import S3Objects
+    from betting_ai.adapters.sql.figures import Figures
+    from betting_ai.adapters.sql.health import DatabaseHealth
     from betting_ai.domain.chains import Chain
     from betting_ai.ports.chain import ChainNodes
     from betting_ai.ports.transfers import TransferDesk
@@ -130,6 +126,8 @@ class App:
     @property
     def units(self) -> UnitOfWorkFactory:
         """Transactions in the database."""
+        from betting_ai.adapters.sql.unit_of_work import unit_of_work_factory  # noqa: PLC0415
+
         return unit_of_work_factory(self._engine)
 
     @property
@@ -139,6 +137,8 @@ class App:
 
     @cached_property
     def _opened(self) -> Engine:
+        from betting_ai.adapters.sql.database import open_database  # noqa: PLC0415
+
         opened = open_database(
             self._url,
             self.settings.home,
@@ -826,6 +826,9 @@ class App:
         Raises:
             DatabaseUnavailableError: it is there, but cannot be reached.
         """
+        from betting_ai.adapters.sql.database import reach_database  # noqa: PLC0415
+        from betting_ai.adapters.sql.health import examine  # noqa: PLC0415
+
         if self._url is None:
             from betting_ai.adapters.local.postgres import EmbeddedPostgres  # noqa: PLC0415 - not in AWS
 
@@ -848,6 +851,11 @@ class App:
             DatabaseUnavailableError: it cannot be reached, or a table was in use for too long;
                 nothing was changed.
         """
+        from betting_ai.adapters.sql.database import reach_database  # noqa: PLC0415
+        from betting_ai.adapters.sql.migrate import HEAD, current_revision, migrate  # noqa: PLC0415
+        from betting_ai.adapters.sql.reference import ensure_reference_data  # noqa: PLC0415
+        from betting_ai.adapters.sql.roles import ROLES, ensure_roles  # noqa: PLC0415
+
         with reach_database(self._url, self.settings.home, password=self._password) as engine:
             before = current_revision(engine)
             if before is not None and before > HEAD:
@@ -865,6 +873,8 @@ class App:
         Raises:
             DatabaseUnavailableError: the database cannot be reached.
         """
+        from betting_ai.adapters.sql.figures import read_figures  # noqa: PLC0415
+
         return read_figures(self._engine, now, mode)
 
     def database_health(self) -> DatabaseHealth:
@@ -873,6 +883,8 @@ class App:
         Raises:
             DatabaseUnavailableError: it cannot be reached.
         """
+        from betting_ai.adapters.sql.health import examine  # noqa: PLC0415
+
         return examine(self._engine, self.clock.now(), exactly=False)
 
     def for_replay(self, clock: Clock) -> App:
@@ -916,6 +928,13 @@ def _needed(setting: Setting | None, name: str) -> Setting:
 
 def _season_files(path: Path, sport: str) -> SeasonFolder | ContestFolder:
     return SeasonFolder(path) if sport == FOOTBALL else ContestFolder(path, sport)
+
+
+def load_ahead(settings: Settings) -> None:
+    """Load what is needed sooner or later, where waiting for it now costs the least."""
+    if settings.database_url is not None:
+        import betting_ai.adapters.sql.database  # noqa: PLC0415
+        import betting_ai.adapters.sql.unit_of_work  # noqa: F401, PLC0415
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from betting_ai.bootstrap import App, build
+from betting_ai.bootstrap import App, build, load_ahead
 from betting_ai.errors import InvalidInputError
 from betting_ai.observability import configure
 from betting_ai.settings import load_settings
@@ -54,7 +54,9 @@ class Function:
         Args:
             name: of the function.
         """
-        configure(load_settings().log_level, stream=sys.stdout)
+        settings = load_settings()
+        configure(settings.log_level, stream=sys.stdout)
+        load_ahead(settings)  # a start has more of a processor than a run
         self.logger = Logger(service=name)
         self.tracer = Tracer(service=name)
         self.metrics = Metrics(namespace=NAMESPACE, service=name)
