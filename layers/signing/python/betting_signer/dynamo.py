@@ -5,7 +5,7 @@ Five tables, each keyed by one string:
 =============  ===========================  =====================================================
 table          key                          attributes
 =============  ===========================  =====================================================
-``intents``    ``id``                       ``body``, ``stamp``, ``expires`` (TTL)
+``intents``    ``id``                       ``body``, ``stamp``
 ``approvals``  ``request_hash``             ``body``, ``used`` (once it is used up)
 ``quotes``     ``id``: intent ``#`` quote   ``body``, ``expires`` (TTL)
 ``signed``     ``id``: intent ``#`` attempt ``body``
@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -30,7 +29,6 @@ from betting_signer.contract import QUOTE_LIFE, Approval, Intent, Quote, Signed
 from betting_signer.state import Control, Head, Reservation
 from betting_signer.store import Commit, ConflictError, UnavailableError
 
-_KEPT: Final = timedelta(days=30)  # intents and quotes, past their time
 _FIRST: Final = frozenset({"ConditionalCheckFailed", "TransactionConflict", "None"})
 _LOST: Final = frozenset(
     {
@@ -150,8 +148,7 @@ class DynamoStore:
 
     def put_intent(self, intent: Intent, stamp: str) -> bool:
         """Put an intent, once."""
-        expires = int((intent.expires_at + _KEPT).timestamp())
-        row = {"id": intent.intent_id, "body": intent.dumps(), "stamp": stamp, "expires": expires}
+        row = {"id": intent.intent_id, "body": intent.dumps(), "stamp": stamp}
         return self._once(self.tables.intents, row, "id")
 
     def put_approval(self, approval: Approval) -> bool:
