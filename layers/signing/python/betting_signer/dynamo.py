@@ -65,12 +65,12 @@ class DynamoStore:
     def intent(self, intent_id: str) -> tuple[str, str] | None:
         """(text, stamp) of an intent as it was put."""
         found = self._get(self.tables.intents, {"id": intent_id})
-        return (found["body"], found["stamp"]) if found else None
+        return (found.get("body", ""), found.get("stamp", "")) if found else None
 
     def approval(self, request_hash: str) -> tuple[str, bool] | None:
         """(text, whether it was used) of the approval of a request."""
         found = self._get(self.tables.approvals, {"request_hash": request_hash})
-        return (found["body"], "used" in found) if found else None
+        return (found.get("body", ""), "used" in found) if found else None
 
     def control(self) -> str | None:
         """The text of the switch."""
@@ -214,13 +214,15 @@ class DynamoStore:
 
     def _body(self, name: str) -> str | None:
         found = self._get(self.tables.signer, {"pk": name})
-        return found["body"] if found else None
+        return found.get("body", "") if found else None
 
     def _get(self, table: str, key: Mapping[str, str]) -> dict[str, str] | None:
+        """A row; what is neither text nor number in it, as others may have put it, is empty."""
         answer = self._call("get_item", TableName=table, Key=_written(key), ConsistentRead=True)
         if "Item" not in answer:
             return None
-        return {name: next(iter(value.values())) for name, value in answer["Item"].items()}
+        row = answer["Item"].items()
+        return {name: value.get("S", value.get("N", "")) for name, value in row}
 
     def _transact(self, actions: list[dict[str, Any]]) -> None:
         self._call("transact_write_items", TransactItems=actions)
