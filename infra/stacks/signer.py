@@ -210,7 +210,7 @@ class SignerStack(cdk.Stack):
         custodian, approver = self._custodian.role_arn, self._approver.role_arn
         switches = self._policy_approver.role_arn
         self.intents = PrivateTable(
-            self, "Intents", environment, "id", expires="expires", stream=True,
+            self, "Intents", environment, "id", stream=True,
             policy=[written_by(self._requester)],
         )  # fmt: skip
         # The signer uses an approval up, and can do nothing else with it.
@@ -270,7 +270,14 @@ class SignerStack(cdk.Stack):
         never("PutOnce", ["s3:PutObject"], {"Null": {"s3:if-none-match": "true"}})
         never(
             "KeptAsItIs",
-            ["s3:BypassGovernanceRetention", "s3:PutObjectLegalHold", "s3:PutObjectRetention"],
+            [
+                "s3:BypassGovernanceRetention",
+                # A marker of deletion would hide what is locked, and let another be put.
+                "s3:DeleteObject",
+                "s3:DeleteObjectVersion",
+                "s3:PutObjectLegalHold",
+                "s3:PutObjectRetention",
+            ],
         )
         return bucket
 

@@ -11,8 +11,13 @@ import pytest
 
 from betting_ai.clock import MovingClock
 from betting_ai.domain.chains import find_asset
-from betting_ai.domain.fees import Fee
-from betting_ai.domain.transfers import CLOSED, FollowedTransfer, TransferState
+from betting_ai.domain.fees import Fee, FeeKind
+from betting_ai.domain.transfers import (
+    CLOSED,
+    FollowedTransfer,
+    TransferState,
+    is_turned_away,
+)
 from betting_ai.errors import ChainOfflineError, TransferConflictError, WrongTransactionError
 from betting_ai.usecases.follow_transfers import (
     Followed,
@@ -227,6 +232,25 @@ def test_a_replacement_that_pays_too_little_leaves_the_first_where_it_is(world: 
     world.chain.mine(15)
     world.follow()
     assert (world.state(), world["t"].reason) == ("final", None)
+
+
+def test_what_is_turned_away_for_its_fee_is_stuck_while_the_chain_asks_for_more(
+    world: World,
+) -> None:
+    world.add(fee=Fee.legacy(1))
+    [stuck] = world.follow().stuck
+    assert (world.state(), world["t"].reason) == ("signed", "underpriced")
+    assert stuck.fee.max_per_gas >= world.nodes.fee(FeeKind.LEGACY).max_per_gas
+    # Behind another, or where a new one would offer no more, it is only sent again.
+    world.add("behind", nonce=1, fee=Fee.legacy(1))
+    assert [one.transfer.id for one in world.follow().stuck] == ["t"]
+    offered = Fee.legacy(10**15)
+    attempts = (replace(world["t"].attempts[0], transaction=replace(
+        world["t"].attempts[0].transaction, fee=offered)),)  # fmt: skip
+    view = world.nodes.view({attempts[0].tx_hash: ALICE.address})
+    rich = replace(world["t"], attempts=attempts)
+    assert is_turned_away(rich, view)
+    assert not world.nodes.fee(FeeKind.LEGACY).exceeds(offered)
 
 
 def test_a_gap_is_told_and_what_waits_behind_it_is_not_stuck(world: World) -> None:

@@ -194,7 +194,7 @@ def test_tables_are_encrypted_kept_and_streamed(wallet: Deployed) -> None:
             told.get("TimeToLiveSpecification", {}).get("AttributeName"),
         )
     assert found == {
-        "Intents": ("id", "NEW_IMAGE", "expires"),
+        "Intents": ("id", "NEW_IMAGE", None),  # what was signed is held against them for ever
         "Approvals": ("request_hash", "NEW_IMAGE", None),
         "Quotes": ("id", "NEW_IMAGE", "expires"),
         "Signed": ("id", "NEW_IMAGE", None),
@@ -222,6 +222,8 @@ def test_copies_of_the_audit_are_put_once_and_kept(wallet: Deployed) -> None:
     }
     assert told["PutOnce"]["Condition"] == {"Null": {"s3:if-none-match": "true"}}
     assert "Condition" not in told["KeptAsItIs"]
+    # A lock keeps versions; a deletion without one would hide it, and another copy could be put.
+    assert {"s3:DeleteObject", "s3:DeleteObjectVersion"} <= set(told["KeptAsItIs"]["Action"])
 
 
 @pytest.mark.parametrize(("compliance", "mode"), [(False, "GOVERNANCE"), (True, "COMPLIANCE")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,11 @@ def test_there_is_one_operation(operation: object) -> None:
     assert Intent.parse(intent().content()).operation == "transfer"
     with pytest.raises(MalformedError, match=r"Intent\.operation"):
         Intent.parse(intent().content() | {"operation": operation})
+
+
+def test_no_other_word_is_known() -> None:
+    words = inspect.getclosurevars(Intent._kinds["operation"].read).nonlocals["words"]
+    assert words == ("transfer",)
 
 
 @pytest.mark.parametrize("extra", ["message", "data", "typed_data", "raw", "nonce", "gas", "v"])

@@ -50,6 +50,16 @@ def test_the_gas_limit(more: int) -> None:
     assert said(with_asset(FREE, gas_limit=21_000 - more)) is wanted
 
 
+@pytest.mark.parametrize("less", [0, 1, 21_000])
+def test_gas_that_no_chain_takes_would_keep_its_nonce_for_ever(less: int) -> None:
+    wanted = Code.GAS_TOO_LOW if less else None
+    assert said(FREE, gas_limit=21_000 - less) is wanted
+    token = intent(asset=TOKEN, amount=100 * COIN)
+    most = 21_000 + 40 * 68  # of a transfer's calldata, if none of its bytes were zero
+    wide = with_asset(FREE, TOKEN, fee_share_bps=10_000)
+    assert said(wide, token, gas_limit=most - min(less, most)) is wanted
+
+
 @pytest.mark.parametrize("more", [-1, 0, 1])
 def test_the_share_of_a_coin(more: int) -> None:
     fee = 21_000 * 3 * GWEI

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from betting_signer.contract import Code, Intent
 from betting_signer.policy import Count
+from betting_signer.state import Head
 from security.signer.world import (
     ADDRESS,
     NOW,
@@ -45,6 +47,28 @@ def test_so_many_in_a_time_and_more_when_it_has_passed(world: World) -> None:
     step(world, 600)
     assert code(world.ask(later(world))) is None
     assert code(world.ask(later(world))) is Code.TOO_OFTEN
+
+
+def test_another_policy_counts_what_was_allowed_before_it(server: World) -> None:
+    server.under(policy(velocity={"most": 9, "seconds": 1}))
+    for seconds in (0, 60, 120):
+        step(server, seconds)
+        assert code(server.ask(later(server))) is None
+    server.under(SLOW)
+    assert code(server.ask(later(server))) is Code.TOO_OFTEN
+    step(server, 600)
+    assert code(server.ask(later(server))) is None
+
+
+def test_of_what_was_allowed_no_more_is_kept_than_can_be_counted(server: World) -> None:
+    times = tuple(NOW - timedelta(seconds=n) for n in range(1000))
+    kept = replace(Head(ADDRESS), decided=times).deciding(NOW + timedelta(seconds=1))
+    assert len(kept.decided) == 1000
+    assert kept.decided[-1] == NOW + timedelta(seconds=1)
+    assert times[-1] not in kept.decided
+    assert Head(ADDRESS, decided=times).deciding(NOW + timedelta(days=7)).decided[:1] == (
+        NOW + timedelta(days=7),
+    )
 
 
 def test_many_at_once_are_as_many_as_one_after_the_other(world: World) -> None:

@@ -174,6 +174,21 @@ def test_a_replayed_intent_moves_nothing_more(world: World) -> None:
     assert code(world.ask(again)) is Code.STAMP_WRONG
 
 
+def test_a_stamped_intent_that_lies_under_another_name_is_refused(world: World) -> None:
+    wish = world.put(intent())
+    stamp, name = wish.stamp(SECRET.encode()), f"{wish.intent_id}-again"
+    if world.name == "dynamo":
+        row = {"id": {"S": name}, "body": {"S": wish.dumps()}, "stamp": {"S": stamp}}
+        world.store.client.put_item(TableName=world.store.tables.intents, Item=row)
+    else:
+        world.desk._rows(
+            "INSERT INTO signer.intents VALUES (:id, :body, :stamp) RETURNING 1",
+            id=name, body=wish.dumps(), stamp=stamp,
+        )  # fmt: skip
+    asked = quote(replace(wish, intent_id=name))
+    assert code(world.signer().sign(asked.dumps())) is Code.STAMP_WRONG
+
+
 def test_an_intent_for_another_wallet_or_of_nobody(server: World) -> None:
     assert code(server.ask(intent(sender=STRANGER))) is Code.SENDER_UNKNOWN
     assert code(server.signer().sign(quote(intent()).dumps())) is Code.UNKNOWN_INTENT

@@ -51,12 +51,14 @@ def test_a_body_is_the_same_whatever_the_limits_and_balances_are(server: World) 
             server.ask(intent(amount=cap * 3)).content(),
             poor.content(),
             server.ask(intent(to=STRANGER, amount=cap)).content(),
+            [server.ask(intent(amount=cap)) for _ in range(3)][-1].content(),
         ])  # fmt: skip
     assert found[0] == found[1]
     assert [one["code"] for one in found[0]] == [
         "amount_above_cap",
         "insufficient_funds",
         "destination_not_allowed",
+        "day_above_cap",
     ]
 
 

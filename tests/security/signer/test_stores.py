@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from betting_signer.contract import Intent, Signed, Transaction
+from betting_signer.contract import Code, Intent, Signed, Transaction
 from betting_signer.postgres import PostgresStore
 from betting_signer.state import START, Attempt, Head, Reservation
 from betting_signer.store import Commit, ConflictError, UnavailableError
@@ -20,7 +24,10 @@ from security.signer.world import (
     SECRET,
     World,
     at_once,
+    code,
+    connection,
     intent,
+    on_dynamo,
     policy,
     quote,
 )
@@ -230,6 +237,88 @@ def test_a_store_that_cannot_be_reached_says_so_without_a_word_of_what_was_sent(
             work()
         assert str(raised.value) in {"the tables", "the database"}
         assert raised.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("row", "wanted"),
+    [
+        ({}, Code.UNREADABLE),
+        ({"body": {"BOOL": True}, "stamp": {"S": "x"}}, Code.UNREADABLE),
+        ({"body": {"M": {}}, "stamp": {"S": "x"}}, Code.UNREADABLE),
+        ({"body": None}, Code.STAMP_WRONG),
+        ({"body": None, "stamp": {"B": b"x"}}, Code.STAMP_WRONG),
+        ({"body": None, "stamp": {"NULL": True}}, Code.STAMP_WRONG),
+    ],
+)
+def test_a_row_that_is_none_of_ours_is_refused_and_kept_like_any_other(
+    aws: FakeAws, row: dict[str, Any], wanted: Code
+) -> None:
+    world, wish = on_dynamo(aws), intent()
+    text = {"body": {"S": wish.dumps()}} if "body" in row and row["body"] is None else {}
+    world.store.client.put_item(
+        TableName=world.store.tables.intents, Item={"id": {"S": wish.intent_id}} | row | text
+    )
+    assert code(world.signer().sign(quote(wish).dumps())) is wanted
+    assert wanted.value in world.lines()[-1]
+
+
+@pytest.mark.parametrize("name", ["control", "policy"])
+def test_a_switch_or_policy_without_a_text_switches_off(aws: FakeAws, name: str) -> None:
+    world = on_dynamo(aws)
+    world.store.client.put_item(
+        TableName=world.store.tables.signer, Item={"pk": {"S": name}, "body": {"NULL": True}}
+    )
+    wanted = {"control": Code.SIGNING_DISABLED, "policy": Code.POLICY_MISSING}[name]
+    assert code(world.ask(intent())) is wanted
+
+
+def test_an_approval_without_a_text_does_not_count(aws: FakeAws) -> None:
+    world, wish = on_dynamo(aws), intent(amount=COIN)
+    world.store.client.put_item(
+        TableName=world.store.tables.approvals, Item={"request_hash": {"S": wish.request_hash}}
+    )
+    assert code(world.ask(wish)) is Code.APPROVAL_NOT_VALID
+
+
+def test_what_a_database_isolates_by_default_does_not_matter(server: World, empty_url: str) -> None:
+    """Between the head and the reservation of a closing gap its transfer's signature comes."""
+
+    def strict() -> Any:
+        made = connection(empty_url, "betting_signer")
+        made.run("SET default_transaction_isolation = 'repeatable read'")
+        return made
+
+    store = PostgresStore(strict)
+    held = reserved(server.put(intent()))
+    store.commit(Commit(head(1), "reserved", held))
+    later = held.attempting(replace(held.last, purpose="gap"))
+    other = connection(empty_url)
+    other.run("BEGIN")  # as put_signed does it, with time in between
+    other.run("SELECT 1 FROM signer.reservations WHERE version = 1 FOR UPDATE")
+    with ThreadPoolExecutor(1) as pool:
+        closing = pool.submit(store.commit, Commit(head(2), "closed", later, unsigned=0))
+        watching = connection(empty_url)
+        wait_until(
+            lambda: watching.run("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        )
+        other.run(
+            "INSERT INTO signer.signed (intent_id, attempt, body) VALUES (:id, 0, :body)",
+            id=held.intent_id, body=signature(held).dumps(),
+        )  # fmt: skip
+        other.run("COMMIT")
+        with pytest.raises(ConflictError):
+            closing.result(timeout=60)
+    for one in (other, watching, store):
+        one.close()
+    assert server.store.reservation(held.intent_id) == held
+
+
+def wait_until(what: Callable[[], Any]) -> None:
+    for _ in range(6000):
+        if what():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never came to hold")
 
 
 def test_a_missing_table_is_no_empty_one(world: World, aws: FakeAws) -> None:

@@ -221,6 +221,29 @@ def test_one_changed_byte_of_the_audit_is_found(
     assert "entry 2 of the audit" in err
 
 
+def test_an_audit_that_was_cut_off_is_found(
+    typed: Type, flow: Flow, empty_url: str, tmp_path: Path
+) -> None:
+    admin = connection(empty_url)
+    flow.wish(0, COIN // 1000)
+    flow.go()
+    [[before]] = admin.run("SELECT body FROM signer.heads")
+    flow.wish(1, COIN // 1000)
+    flow.go()
+    copies = ("--copies", str(tmp_path / "copies"))
+    assert told(typed, "audit", "verify", *copies)["entries"] == 2
+    # Whoever may write the whole database puts the head back to where it was.
+    admin.run("UPDATE signer.heads SET body = :body", body=before)
+    code, _, err = typed("audit", "verify")
+    assert (code, "entry 2 of the audit" in err) == (1, True)
+    # And takes away what came after; copies are out of reach.
+    admin.run("ALTER TABLE signer.audit DISABLE TRIGGER audit_stays")
+    admin.run("DELETE FROM signer.audit WHERE seq = 2")
+    admin.close()
+    code, _, err = typed("audit", "verify", *copies)
+    assert (code, "copy 2 of the audit" in err) == (1, True)
+
+
 def test_a_lost_copy_is_found(typed: Type, flow: Flow, tmp_path: Path) -> None:
     flow.wish()
     flow.go()

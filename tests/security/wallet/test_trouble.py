@@ -12,7 +12,7 @@ import pytest
 from betting_ai.clock import MovingClock
 from betting_ai.errors import ChainOfflineError
 from betting_signer.contract import Code, Intent, Refusal, Signed
-from chain.evm import COIN, Chain, relay
+from chain.evm import COIN, GWEI, Chain, relay
 from security.signer.world import ADDRESS
 from security.wallet.flow import Flow, now, payee, policy
 
@@ -106,6 +106,41 @@ def test_what_is_stuck_is_replaced_under_its_nonce(flow: Flow, chain: Chain) -> 
     assert chain.balance(payee(0)) == wish.amount
 
 
+def test_a_fee_above_the_ceilings_is_not_even_asked_for(flow: Flow, chain: Chain) -> None:
+    """The signer would refuse it, and count that: so many lock the wallet."""
+    chain.mining(False)
+    wish = flow.wish()
+    flow.go()
+    [first] = flow.state(wish).attempts
+    low = flow.carry(gwei=first.transaction.fee.max_per_gas // GWEI)
+    done = low(patience=timedelta(0))
+    assert done.quotes == 0
+    assert [(one.transfer_id, one.error.code) for one in done.troubles] == [
+        (wish.intent_id, "fee_too_high")
+    ]
+    assert flow.carry()(patience=timedelta(0)).quotes == 1
+
+
+def test_what_no_node_takes_for_its_fee_is_replaced(flow: Flow, chain: Chain) -> None:
+    wish = flow.wish()
+    carry = flow.carry()
+    flow.begin(carry)
+    carry()
+    assert len(signed(flow.sign())) == 1
+    chain("anvil_setNextBlockBaseFeePerGas", hex(20 * GWEI))
+    chain.mine()
+    done = carry()
+    assert (flow.state(wish).state.value, flow.state(wish).reason) == ("signed", "underpriced")
+    assert done.quotes == 1
+    [second] = signed(flow.sign())
+    assert (second.attempt, second.purpose) == (1, "replacement")
+    carry()
+    chain.mine(16)
+    carry()
+    assert flow.state(wish).state.value == "final"
+    assert chain.balance(payee(0)) == wish.amount
+
+
 def test_an_endpoint_that_hangs_up_mid_flight_loses_nothing(flow: Flow, chain: Chain) -> None:
     with relay(chain) as one:
         carry = flow.carry(one.url)
@@ -151,6 +186,7 @@ def test_the_gap_of_what_expired_is_closed(flow: Flow, chain: Chain) -> None:
     flow.begin(carry)
     carry()
     assert [one.transaction.nonce for one in signed(flow.sign())] == [1]
+    assert flow.carry(gwei=0)().quotes == 0  # above its ceilings
     assert carry().quotes == 1
     [closing] = signed(flow.sign())
     assert (closing.purpose, closing.transaction.nonce) == ("gap", 0)

@@ -86,6 +86,7 @@ class Code(StrEnum):
     FEE_ABOVE_CAP = "fee_above_cap"
     PRIORITY_FEE_ABOVE_CAP = "priority_fee_above_cap"
     GAS_ABOVE_CAP = "gas_above_cap"
+    GAS_TOO_LOW = "gas_too_low"
     FEE_SHARE_ABOVE_CAP = "fee_share_above_cap"
     INSUFFICIENT_FUNDS = "insufficient_funds"
     TOO_OFTEN = "too_often"
@@ -131,6 +132,7 @@ _DETAILS: Final[Mapping[Code, str]] = {
     Code.FEE_ABOVE_CAP: "the fee is above its ceiling",
     Code.PRIORITY_FEE_ABOVE_CAP: "the priority fee is above its ceiling",
     Code.GAS_ABOVE_CAP: "the gas limit is above its ceiling",
+    Code.GAS_TOO_LOW: "no chain takes so low a gas limit: its nonce would never be used",
     Code.FEE_SHARE_ABOVE_CAP: "the fee is too large a share of the amount",
     Code.INSUFFICIENT_FUNDS: "the wallet does not hold the amount and its fee",
     Code.TOO_OFTEN: "too many transfers in a short time",

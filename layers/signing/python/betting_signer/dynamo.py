@@ -5,7 +5,7 @@ Five tables, each keyed by one string:
 =============  ===========================  =====================================================
 table          key                          attributes
 =============  ===========================  =====================================================
-``intents``    ``id``                       ``body``, ``stamp``, ``expires`` (TTL)
+``intents``    ``id``                       ``body``, ``stamp``
 ``approvals``  ``request_hash``             ``body``, ``used`` (once it is used up)
 ``quotes``     ``id``: intent ``#`` quote   ``body``, ``expires`` (TTL)
 ``signed``     ``id``: intent ``#`` attempt ``body``; also intent ``#refused``, the last refusal
@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -30,7 +29,6 @@ from betting_signer.contract import QUOTE_LIFE, Approval, Intent, Quote, Refused
 from betting_signer.state import Control, Head, Reservation
 from betting_signer.store import Commit, ConflictError, UnavailableError
 
-_KEPT: Final = timedelta(days=30)  # intents and quotes, past their time
 _FIRST: Final = frozenset({"ConditionalCheckFailed", "TransactionConflict", "None"})
 _LOST: Final = frozenset(
     {
@@ -67,12 +65,12 @@ class DynamoStore:
     def intent(self, intent_id: str) -> tuple[str, str] | None:
         """(text, stamp) of an intent as it was put."""
         found = self._get(self.tables.intents, {"id": intent_id})
-        return (found["body"], found["stamp"]) if found else None
+        return (found.get("body", ""), found.get("stamp", "")) if found else None
 
     def approval(self, request_hash: str) -> tuple[str, bool] | None:
         """(text, whether it was used) of the approval of a request."""
         found = self._get(self.tables.approvals, {"request_hash": request_hash})
-        return (found["body"], "used" in found) if found else None
+        return (found.get("body", ""), "used" in found) if found else None
 
     def control(self) -> str | None:
         """The text of the switch."""
@@ -159,8 +157,7 @@ class DynamoStore:
 
     def put_intent(self, intent: Intent, stamp: str) -> bool:
         """Put an intent, once."""
-        expires = int((intent.expires_at + _KEPT).timestamp())
-        row = {"id": intent.intent_id, "body": intent.dumps(), "stamp": stamp, "expires": expires}
+        row = {"id": intent.intent_id, "body": intent.dumps(), "stamp": stamp}
         return self._once(self.tables.intents, row, "id")
 
     def put_approval(self, approval: Approval) -> bool:
@@ -226,13 +223,15 @@ class DynamoStore:
 
     def _body(self, name: str) -> str | None:
         found = self._get(self.tables.signer, {"pk": name})
-        return found["body"] if found else None
+        return found.get("body", "") if found else None
 
     def _get(self, table: str, key: Mapping[str, str]) -> dict[str, str] | None:
+        """A row; what is neither text nor number in it, as others may have put it, is empty."""
         answer = self._call("get_item", TableName=table, Key=_written(key), ConsistentRead=True)
         if "Item" not in answer:
             return None
-        return {name: next(iter(value.values())) for name, value in answer["Item"].items()}
+        row = answer["Item"].items()
+        return {name: value.get("S", value.get("N", "")) for name, value in row}
 
     def _transact(self, actions: list[dict[str, Any]]) -> None:
         self._call("transact_write_items", TransactItems=actions)

@@ -44,14 +44,12 @@ from betting_signer.contract import (
     one_of,
 )
 from betting_signer.nonces import allocated, raised
-from betting_signer.state import DAY, WEEK, Head, Reservation, asset_key
+from betting_signer.state import DAY, MOST_COUNTED, WEEK, Head, Reservation, asset_key
 
 PLAIN_GAS: Final = 21_000
 """What moving the coin of a chain to a plain address costs, in gas."""
 
 MOST_REPLACEMENTS: Final = 3
-_MOST_COUNTED: Final = 1000
-_LONGEST: Final = 7 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -180,7 +178,7 @@ class Count(Document):
     _kinds = {"most": WHOLE, "seconds": WHOLE}  # noqa: RUF012 - never changed
 
     def __post_init__(self) -> None:
-        if not (0 < self.most <= _MOST_COUNTED and 0 < self.seconds <= _LONGEST):
+        if not (0 < self.most <= MOST_COUNTED and 0 < self.seconds <= WEEK.total_seconds()):
             raise MalformedError("Count: at least one, in at most a week")
 
     @property
@@ -453,6 +451,8 @@ class Policy(Document):
             return code
         if transaction.gas_limit > asset.gas_limit:
             return Code.GAS_ABOVE_CAP
+        if transaction.gas_limit < _least_gas(transaction):
+            return Code.GAS_TOO_LOW
         # fee / (amount * wei / units) > bps / 10,000, without a division that rounds
         worth = intent.amount * asset.worth.wei * asset.fee_share_bps
         if _fee(transaction) * asset.worth.units * 10_000 > worth:
@@ -481,6 +481,11 @@ class Policy(Document):
         skipped = allocated(self._following(case), case.quote.nonce_floor).skipped
         most = self.chains[case.intent.chain_id].nonce_jump
         return Code.NONCE_JUMP if skipped > most else None
+
+
+def _least_gas(transaction: Transaction) -> int:
+    """What a chain asks of a transaction whatever it does (EIP-7623, were no byte of it zero)."""
+    return PLAIN_GAS + 40 * (len(transaction.data) // 2 - 1)
 
 
 def _fee(transaction: Transaction) -> int:

@@ -249,7 +249,9 @@ class PostgresStore:
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
         with self._connection() as connection:
-            connection.run("BEGIN")
+            # Each statement sees what was committed before it, whatever the database's default is:
+            # whoever waited for a row has to see what its holder wrote beside it.
+            connection.run("BEGIN ISOLATION LEVEL READ COMMITTED")
             try:
                 yield connection
                 connection.run("COMMIT")

@@ -378,9 +378,7 @@ class _Desk:
     ) -> Reservation:
         """Keep what was allowed: counts, nonce, approval, audit and every field to be signed."""
         transaction = decision.transaction
-        window = policy.velocity.window
-        decided = (*(one for one in self.head.decided if one > self.at - window), self.at)
-        head = replace(self.head, decided=decided)
+        head = self.head.deciding(self.at)
         if held is None:
             key = asset_key(intent.chain_id, intent.asset)
             nonces = {**head.nonces, intent.chain_id: transaction.nonce + 1}

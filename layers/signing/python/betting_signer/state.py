@@ -28,6 +28,9 @@ from betting_signer.contract import (
 
 DAY: Final = timedelta(hours=24)
 WEEK: Final = timedelta(days=7)
+MOST_COUNTED: Final = 1000
+"""Of whatever is counted in a time."""
+
 _HOUR: Final = 3600
 
 START: Final = 64 * "0"
@@ -77,7 +80,7 @@ class Head(Document):
         audit_hash: of the last audit entry.
         nonces: by chain, one more than the highest that was given.
         usage: by asset and hour (hours since 1970), what was reserved in it.
-        decided: when something was allowed, within the window of the velocity.
+        decided: when something was allowed, in a week; the newest `MOST_COUNTED`.
         refused: when something was refused, within the window of the cool-off.
         locks: how often refusals locked it.
     """
@@ -124,6 +127,11 @@ class Head(Document):
                 kept[hour] = kept.get(hour, 0) + amount
             usage[name] = kept
         return replace(self, usage={name: hours for name, hours in usage.items() if hours})
+
+    def deciding(self, at: datetime) -> Head:
+        """With one more that is allowed, and all that the velocity of any policy may count."""
+        kept = sorted((*(one for one in self.decided if one > at - WEEK), at))
+        return replace(self, decided=tuple(kept[-MOST_COUNTED:]))
 
     def within(self, instants: tuple[datetime, ...], window: timedelta, at: datetime) -> int:
         """How many of some instants lie within a time before `at`, or after it."""

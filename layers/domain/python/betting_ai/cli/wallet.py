@@ -374,11 +374,26 @@ def verify(
         if broken is None and kept is not None:
             names = (copy_name(address, seq) for seq in range(1, len(lines) + 1))
             broken, what = first_different(lines, [kept.read(name) for name in names]), "copy"
+        if broken is None and (more := _beyond(rows, kept, address, len(lines))):
+            broken, what = len(lines) + 1, more
     if broken is not None:
         raise AuditBrokenError(f"{what} {broken} of the audit of {address} is not what was written")
     told = {"address": address, "entries": len(lines), "copies": kept is not None}
     beside = ", and so are their copies" if kept is not None else "; no copies were compared"
     _said(as_json, told, f"{len(lines)} entries are as they were written{beside}.")
+
+
+def _beyond(rows: Any, kept: Any, address: str, last: int) -> str | None:  # noqa: ANN401 - of either store
+    """What follows the last entry though the head has not gone on: then the head was put back."""
+    from betting_signer.audit import copy_name
+
+    what = None
+    if next(iter(rows.audit(address, last + 1, last + 1)), None) is not None:
+        what = "entry"
+    elif kept is not None and kept.read(copy_name(address, last + 1)) is not None:
+        what = "copy"
+    # The signer may have gone on meanwhile: head and entry come together, the copy after them.
+    return what if what and rows.head(address).audit_seq <= last else None
 
 
 def _said(as_json: bool, told: dict[str, Any], words: str) -> None:

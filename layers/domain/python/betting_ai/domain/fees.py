@@ -62,6 +62,12 @@ class Fee:
         """The least that takes its place under the same nonce: both prices ten percent higher."""
         return Fee(self.kind, _raised(self.max_per_gas), _raised(self.priority_per_gas))
 
+    def exceeds(self, other: Fee) -> bool:
+        """Whether it offers more than another, in either price."""
+        return (
+            self.max_per_gas > other.max_per_gas or self.priority_per_gas > other.priority_per_gas
+        )
+
     def replaces(self, other: Fee) -> bool:
         """Whether nodes take it in the place of another."""
         least = other.least_replacement()

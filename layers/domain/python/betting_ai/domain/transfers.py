@@ -393,6 +393,15 @@ def is_stuck(
     )
 
 
+def is_turned_away(transfer: FollowedTransfer, view: ChainView) -> bool:
+    """Whether no node takes it for its fee though it is its turn: sending it again may not do."""
+    return (
+        transfer.state in {TransferState.SIGNED, TransferState.DROPPED}
+        and transfer.reason == Rejection.UNDERPRICED.value
+        and view.used[transfer.sender] == transfer.nonce
+    )
+
+
 def missing_nonces(transfers: Iterable[FollowedTransfer], view: ChainView) -> dict[str, list[int]]:
     """Nonces that open transfers wait for and that none of them has, by sender."""
     held: dict[str, set[int]] = {}

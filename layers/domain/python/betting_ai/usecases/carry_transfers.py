@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from betting_ai.clock import Clock
 from betting_ai.domain.chains import Asset, find_asset, same_address
-from betting_ai.domain.fees import Fee, FeeCeilings, FeeKind
+from betting_ai.domain.fees import Fee, FeeCeilings, FeeKind, check_fee
 from betting_ai.domain.transfers import (
     CLOSED,
     FollowedTransfer,
@@ -231,13 +231,18 @@ class CarryTransfers:
     def _replace(self, stuck: Stuck) -> bool:
         """Ask for the same with a higher fee."""
         transfer = stuck.transfer
-        if len(transfer.attempts) >= MOST_ATTEMPTS or transfer.sent_at is None:
+        wanted = self._desk.wanted(transfer.id)
+        if len(transfer.attempts) >= MOST_ATTEMPTS or wanted is None:
             return False
-        name = f"r{len(transfer.attempts)}-{turn(transfer.sent_at, self._clock.now())}"
+        since = transfer.sent_at or wanted.created_at
+        name = f"r{len(transfer.attempts)}-{turn(since, self._clock.now())}"
         if self._desk.asked(transfer.id, name):
             return False
-        gas = transfer.attempts[0].transaction.gas_limit
-        return self._ask(transfer.id, name, Purpose.REPLACEMENT, self._now(gas, stuck.fee))
+        first = transfer.attempts[0].transaction
+        worth = first.value or None  # of a token it is not known; a gap's closing has none
+        check_fee(stuck.fee, first.gas_limit, self._wallet.ceilings, worth)
+        told = self._now(first.gas_limit, stuck.fee)
+        return self._ask(transfer.id, name, Purpose.REPLACEMENT, told)
 
     def _close_gap(self, lapsed: FollowedTransfer) -> bool:
         """Ask to close the gap that an expired intent left, where it is one: the signer knows."""
@@ -245,6 +250,7 @@ class CarryTransfers:
         if self._desk.asked(lapsed.id, name):
             return False
         fee = self._nodes.fee(self._wallet.kind)
+        check_fee(fee, PLAIN_GAS, self._wallet.ceilings)
         return self._ask(lapsed.id, name, Purpose.GAP, self._now(PLAIN_GAS, fee))
 
     def _now(self, gas: int, fee: Fee) -> TransferQuote:

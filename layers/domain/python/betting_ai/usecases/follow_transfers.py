@@ -15,6 +15,7 @@ from betting_ai.domain.transfers import (
     advanced,
     expired,
     is_stuck,
+    is_turned_away,
     missing_nonces,
     sent,
     to_send,
@@ -50,7 +51,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Stuck:
-    """A transfer that waits though it is its turn.
+    """A transfer that waits though it is its turn, or that no node takes for its fee.
 
     Attributes:
         transfer: which.
@@ -188,9 +189,13 @@ class _Round:
         for sender, missing in missing_nonces(now, view).items():
             self.gaps += [Gap(nodes.chain.id, sender, nonce) for nonce in missing]
         for transfer in now:
-            if is_stuck(transfer, view, self._patience, self._at):
-                fees = tuple(attempt.transaction.fee for attempt in transfer.attempts)
-                asked = nodes.fee(fees[-1].kind)
+            waits = is_stuck(transfer, view, self._patience, self._at)
+            if not waits and not is_turned_away(transfer, view):
+                continue
+            fees = tuple(attempt.transaction.fee for attempt in transfer.attempts)
+            asked = nodes.fee(fees[-1].kind)
+            # What is turned away is sent again, and may be taken then: replacements are few.
+            if waits or asked.exceeds(fees[-1]):
                 self.stuck.append(Stuck(transfer, replacement_fee(fees, asked)))
 
     def _follow_one(
