@@ -79,3 +79,16 @@ def test_a_chains_libraries_are_loaded_by_whoever_asks_a_chain_alone() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_api_starts_without_what_only_a_wallet_needs() -> None:
+    loaded = (
+        "import sys; import betting_ai.api.app; print(sorted(m for m in sys.modules if"
+        " m.split('.')[0] in {'web3', 'eth_account', 'eth_keys', 'rlp', 'betting_signer'}"
+        " or m.endswith(('_transfer', '_transfers', 'ports.chain'))"
+        " or m.startswith(('betting_ai.adapters.chain', 'betting_ai.adapters.wallet'))))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", loaded], capture_output=True, text=True, check=True
+    )
+    assert told.stdout.strip() == "[]"

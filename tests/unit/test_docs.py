@@ -72,6 +72,14 @@ def test_the_wallets_settings_are_those_that_are_told() -> None:
     )
 
 
+def test_the_wallets_roles_are_those_of_its_schema() -> None:
+    from betting_signer.postgres import SCHEMA
+
+    told = set(re.findall(r"^\| `(betting_[a-z]+)` \|", WALLET, re.MULTILINE))
+    made = SCHEMA.read_text().split("ARRAY[")[1].split("]")[0]
+    assert told == set(re.findall(r"'(betting_[a-z]+)'", made))
+
+
 def test_the_figures_of_the_readme_are_those_of_the_newest_model() -> None:
     readme = (ROOT / "README.md").read_text()
     newest = sorted((ROOT / "model_artifacts" / "match_result").iterdir())[-1]

@@ -93,6 +93,7 @@ MAY = {
     "betting_approver": {"approval"},
     "betting_broadcaster": {"quote"},
     "betting_policy": {"control", "policy"},
+    "betting_auditor": {"read"},
 }
 STATEMENTS = {
     "audit": "INSERT INTO signer.audit VALUES ('a', 1, 'x')",

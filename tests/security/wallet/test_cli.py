@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from pg8000.exceptions import DatabaseError
 
 from betting_ai.cli.main import main
 from betting_signer.copies import FolderCopies
@@ -244,6 +245,22 @@ def test_an_audit_that_was_cut_off_is_found(
     assert (code, "copy 2 of the audit" in err) == (1, True)
 
 
+def test_the_audit_is_verified_by_a_role_that_only_reads(
+    typed: Type, flow: Flow, empty_url: str
+) -> None:
+    flow.wish()
+    flow.go()
+    admin = connection(empty_url)
+    admin.run("REVOKE SELECT ON signer.audit, signer.heads FROM betting_signer")
+    admin.close()
+    assert told(typed, "audit", "verify")["entries"] == 1
+    reader = connection(empty_url, "betting_auditor")
+    for table in ("policy", "control", "intents", "quotes", "approvals", "signed", "transfers"):
+        with pytest.raises(DatabaseError, match="permission denied"):
+            reader.run(f"SELECT * FROM signer.{table}")
+    reader.close()
+
+
 def test_a_lost_copy_is_found(typed: Type, flow: Flow, tmp_path: Path) -> None:
     flow.wish()
     flow.go()
@@ -252,6 +269,57 @@ def test_a_lost_copy_is_found(typed: Type, flow: Flow, tmp_path: Path) -> None:
     code, _, err = typed("audit", "verify", "--copies", str(tmp_path / "copies"))
     assert (code, "copy 1 of the audit" in err) == (1, True)
     assert isinstance(flow.copies, FolderCopies)
+
+
+def test_real_money_is_confirmed_by_hand(
+    typed: Type, flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = told(typed, "send", "0.9", "BNB", payee(2), "--for-approval", "--yes")
+    monkeypatch.setenv("BETTING_AI_WALLET_NETWORK", "mainnet")
+    name = str(uuid4())
+    for words in (
+        ("send", "0.1", "BNB", payee(1), "--yes", "--request-id", name),
+        ("approve", asked["id"], "--as", "owner", "--yes"),
+    ):
+        code, out, err = typed(*words)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "--yes is for test networks" in err
+    assert flow.desk.intent(name) is None
+    monkeypatch.setenv("BETTING_AI_WALLET_NETWORK", "testnet")
+    assert told(typed, "status", asked["id"])["status"] == "waiting"
+
+
+def test_a_lock_is_released_by_who_approves_policies(typed: Type, flow: Flow) -> None:
+    flow.under(policy(97, cool_off={"most": 2, "seconds": 3600}))
+    for number in range(2):
+        flow.wish(1000 + number)
+        flow.go()
+    asked = told(typed, "send", "0.1", "BNB", payee(1), "--yes")
+    flow.go()
+    assert told(typed, "status", asked["id"])["reason"] == "locked"
+    told(typed, "enable", "--days", "1")
+    first = told(typed, "send", "0.1", "BNB", payee(1), "--yes")
+    flow.go()
+    assert told(typed, "status", first["id"])["reason"] == "locked"
+    told(typed, "enable", "--days", "1", "--release")
+    second = told(typed, "send", "0.1", "BNB", payee(1), "--yes")
+    flow.go()
+    assert told(typed, "status", second["id"])["status"] == "sent"
+
+
+def test_a_token_that_is_not_on_the_chain_is_named_beside_what_is(
+    typed: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BETTING_AI_WALLET_ASSETS")
+    found = {one["token"]: one["balance"] for one in told(typed, "balance")}
+    assert found["BNB"] == "100"
+    assert found["USDT"] is None
+    code, out, err = typed("balance")
+    assert (code, err) == (0, "")
+    assert "no contract on this chain" in out
+    code, out, err = typed("send", "1", "USDT", payee(1))
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "no contract" in err
 
 
 def test_bad_input_is_one_line(typed: Type) -> None:

@@ -19,7 +19,8 @@ from betting_ai.adapters.wallet.postgres import connecting
 from betting_signer.postgres import PostgresStore
 from chain.evm import COIN, Chain, evm
 from security.signer.world import ADDRESS, KEY, PASSWORD, SECRET
-from security.wallet.flow import Flow, on_postgres, payee
+from security.wallet.flow import Flow, on_postgres, payee, wait_for
+from security.wallet.terminal import terminal
 from security.wallet.test_kills import nothing_told
 
 
@@ -108,6 +109,50 @@ def test_two_processes_carry_a_wish_to_its_receipt(
     lines = (tmp_path / "out").read_text()
     assert f"{wish.intent_id}: final" in lines
     nothing_told(tmp_path)
+
+
+def test_a_key_and_its_password_are_typed_unseen(empty_url: str, tmp_path: Path) -> None:
+    word = "correct horse battery"
+    variables = {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "BETTING_AI_HOME": str(tmp_path / "home"),
+        "DATABASE_URL": empty_url,
+    }
+    with terminal(tmp_path, variables) as mine:
+        made = mine.run(
+            "betting-ai wallet init --import --keystore key.json",
+            (r"\(64 hexadecimal digits\): ", KEY),
+            ("A password for the keystore: ", word),
+            ("Repeat for confirmation: ", word),
+        )
+        assert f"address: {ADDRESS}" in made
+        assert (word in mine.screen, KEY in mine.screen) == (False, False)
+
+
+def test_a_follower_says_once_what_is_in_the_way(
+    server: Flow, chain: Chain, tmp_path: Path
+) -> None:
+    variables = {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "BETTING_AI_HOME": str(tmp_path / "home"),
+        "DATABASE_URL": server.told["url"],
+        "BETTING_AI_WALLET_ADDRESS": ADDRESS,
+        "BETTING_AI_RPC_URLS": chain.url,
+    }
+    with terminal(tmp_path, variables) as mine:
+        mine.type("betting-ai wallet follow --every 0.2")
+        mine.see("no contract at the address of USDT")
+        seen: set[int] = set()
+
+        def look() -> None:
+            time.sleep(0.3)
+            held = server.states().balances(ADDRESS)
+            seen.update([held.block.number] if held else [])
+
+        wait_for(lambda: len(seen) > 2, look)
+        mine.interrupt()
+        mine.see(r"\[0\]\$ $")
+        assert mine.screen.count("no contract at the address of USDT") == 1
 
 
 @pytest.mark.parametrize(

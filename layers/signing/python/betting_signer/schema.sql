@@ -96,7 +96,7 @@ DECLARE name text;
 BEGIN
   FOREACH name IN ARRAY ARRAY[
     'betting_signer', 'betting_requester', 'betting_approver', 'betting_broadcaster',
-    'betting_policy'
+    'betting_policy', 'betting_auditor'
   ] LOOP
     BEGIN
       EXECUTE format('CREATE ROLE %I NOLOGIN', name);
@@ -107,7 +107,8 @@ END $$;
 
 REVOKE ALL ON SCHEMA signer FROM PUBLIC;
 GRANT USAGE ON SCHEMA signer TO
-  betting_signer, betting_requester, betting_approver, betting_broadcaster, betting_policy;
+  betting_signer, betting_requester, betting_approver, betting_broadcaster, betting_policy,
+  betting_auditor;
 
 GRANT SELECT ON ALL TABLES IN SCHEMA signer TO betting_signer;
 REVOKE SELECT ON signer.transfers, signer.balances FROM betting_signer;
@@ -132,3 +133,5 @@ GRANT SELECT, INSERT, UPDATE ON signer.transfers, signer.balances TO betting_bro
 
 GRANT SELECT, INSERT, UPDATE ON signer.control, signer.policy TO betting_policy;
 GRANT SELECT ON signer.heads TO betting_policy;
+
+GRANT SELECT ON signer.heads, signer.audit TO betting_auditor;

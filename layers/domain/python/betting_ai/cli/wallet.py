@@ -24,7 +24,9 @@ from betting_ai.errors import (
 
 if TYPE_CHECKING:
     from betting_ai.bootstrap import App
+    from betting_ai.domain.chains import Asset
     from betting_ai.domain.transfers import TransferQuote, WantedTransfer
+    from betting_ai.ports.chain import Balances
     from betting_ai.usecases.request_transfer import TransferTold
     from betting_signer.policy import Policy
     from betting_signer.state import Control
@@ -37,6 +39,7 @@ app.add_typer(audit_app, name="audit")
 app.command()(follow)
 
 _TYPED: Final = 6
+_NOT_HERE: Final = "it has no contract on this chain"
 _LONGEST: Final = timedelta(days=366)
 
 _Id = Annotated[str, typer.Argument(help="Of the transfer; `wallet send` told it.")]
@@ -108,20 +111,25 @@ def init(
 def balance(as_json: Json = False) -> None:
     """What the wallet holds now of everything that is configured, all at one block."""
     from betting_ai.bootstrap import build
+    from betting_ai.usecases.carry_transfers import holdings
 
     with build(current_settings()) as opened:
         wallet, nodes = opened.wallet, opened.chain_nodes
         rows = [
-            (address, nodes.balances(address, wallet.assets))
+            (address, holdings(nodes, address, wallet.assets)[0])
             for address in (wallet.address, *wallet.watched)
         ]
         chain = nodes.chain
+
+    def amount(asset: Asset, found: Balances) -> str | None:
+        return asset.text(found.units[asset.symbol]) if asset.symbol in found.units else None
+
     told = [
         {
             "address": address,
             "chain_id": chain.id,
             "token": asset.symbol,
-            "balance": asset.text(found.units[asset.symbol]),
+            "balance": amount(asset, found),
             "as_of": f"{found.block.at:%Y-%m-%dT%H:%M:%SZ}",
             "block": found.block.number,
         }
@@ -135,7 +143,7 @@ def balance(as_json: Json = False) -> None:
         typer.echo(f"{address} on {chain.name}")
         _table(
             ("token", "balance"),
-            [(one.symbol, one.text(found.units[one.symbol])) for one in wallet.assets],
+            [(one.symbol, amount(one, found) or _NOT_HERE) for one in wallet.assets],
         )
         typer.echo(f"As of block {found.block.number}, {found.block.at:%Y-%m-%d %H:%M:%S} UTC.")
 
@@ -365,7 +373,7 @@ def verify(
     from betting_signer.audit import copy_name, first_broken, first_different
 
     with build(current_settings()) as opened:
-        rows = opened.wallet_rows("betting_signer")
+        rows = opened.wallet_rows("betting_auditor")
         address = opened.wallet.address
         head = rows.head(address)
         lines = list(rows.audit(address, 1, head.audit_seq))

@@ -32,12 +32,13 @@ def follow(once: Once = False, every: Every = 2.0, as_json: Json = False) -> Non
     ended = threading.Event()
     with build(current_settings(), pool="server") as app:
         carry = app.carry_transfers  # whatever is not configured is told before the first round
+        known: set[str] = set()
         if once:
-            _tell(carry(), as_json=as_json)
+            _tell(carry(), known, as_json=as_json)
             return
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: ended.set())
-        run(carry, ended, every, lambda done: _tell(done, as_json=as_json))
+        run(carry, ended, every, lambda done: _tell(done, known, as_json=as_json))
 
 
 def run(
@@ -55,8 +56,8 @@ def run(
         ended.wait(every)
 
 
-def _tell(done: Carried, *, as_json: bool) -> None:
-    """What changed in a round; nothing where nothing did."""
+def _tell(done: Carried, known: set[str], *, as_json: bool) -> None:
+    """What changed in a round; nothing where nothing did, and no trouble while it lasts."""
     changes = [
         {"intent": change.transfer.id, "state": change.transfer.state.value}
         for change in done.followed.changes
@@ -71,5 +72,9 @@ def _tell(done: Carried, *, as_json: bool) -> None:
         return
     for one in changes:
         typer.echo(f"{one['intent']}: {one['state']}")
-    for trouble in troubles:
-        typer.echo(f"{trouble['intent'] or 'chain'}: {trouble['why']}", err=True)
+    now = [f"{trouble['intent'] or 'chain'}: {trouble['why']}" for trouble in troubles]
+    for line in dict.fromkeys(now):
+        if line not in known:
+            typer.echo(line, err=True)
+    known.clear()
+    known.update(now)

@@ -302,13 +302,32 @@ class CarryTransfers:
         return done
 
     def _held(self, address: str, troubles: list[Trouble]) -> Balances:
-        """What an address holds; of the chain's coin alone where a token is not what it should."""
+        held, missing = holdings(self._nodes, address, self._wallet.assets)
+        troubles += [Trouble(self._nodes.chain.id, error) for error in missing]
+        return held
+
+
+def holdings(
+    nodes: ChainNodes, address: str, assets: Sequence[Asset]
+) -> tuple[Balances, tuple[InvalidInputError, ...]]:
+    """(what an address holds of whatever is on the chain, why something is not).
+
+    Raises:
+        ChainOfflineError: too few endpoints answer.
+        ChainDisagreementError: they tell different things.
+        InvalidInputError: no such address.
+    """
+    try:
+        return nodes.balances(address, assets), ()
+    except InvalidInputError:  # one of them; the others are asked for without it
+        here, missing = [], []
+    for asset in assets:
         try:
-            return self._nodes.balances(address, self._wallet.assets)
+            nodes.balances(address, [asset])
+            here.append(asset)
         except InvalidInputError as error:
-            troubles.append(Trouble(self._nodes.chain.id, error))
-        coins = [one for one in self._wallet.assets if one.contract is None]
-        return self._nodes.balances(address, coins)
+            missing.append(error)
+    return nodes.balances(address, here), tuple(missing)
 
 
 def turn(since: datetime, now: datetime) -> int:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from betting_ai.api.dashboard import words
 from betting_ai.api.dashboard.figures import Scale
 from betting_ai.domain.chains import Chain, find_asset, find_chain
 from betting_ai.domain.slate import Stamp, rfc3339
 from betting_ai.models.frequency import Frequency
-from betting_ai.ports.chain import Balances
 from betting_ai.ports.repositories import TransferReceipt
-from betting_ai.usecases.carry_transfers import Wallet
-from betting_ai.usecases.request_transfer import TransferTold
 from betting_ai.usecases.track_record import FEW
 from betting_ai.usecases.words import REASONS, criteria_asked, no_bet_because, why_not
+
+if TYPE_CHECKING:  # few have a wallet
+    from betting_ai.ports.chain import Balances
+    from betting_ai.usecases.carry_transfers import Wallet
+    from betting_ai.usecases.request_transfer import TransferTold
 
 View = dict[str, Any]
 

@@ -19,7 +19,6 @@ from betting_ai.domain.chains import same_address
 from betting_ai.domain.slate import rfc3339
 from betting_ai.errors import NotFoundError
 from betting_ai.ports.listings import Transfer
-from betting_ai.usecases.request_transfer import RequestTransferCommand
 
 router: Final = APIRouter(prefix="/api/v1/crypto", tags=["crypto"], route_class=KeyFirst)
 
@@ -67,6 +66,10 @@ def balance(_: ReadKey, app: AppOf, body: schemas.BalanceRequest) -> Response:
 )
 def send(request: Request, app: AppOf, call: TransferCall) -> Response:
     """Signed, and done once for each `Idempotency-Key`; the signer decides."""
+    from betting_ai.usecases.request_transfer import (  # noqa: PLC0415 - few have a wallet
+        RequestTransferCommand,
+    )
+
     body = parsed(schemas.SendRequest, call.body)
 
     def ask(name: UUID) -> Response:
