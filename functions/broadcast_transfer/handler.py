@@ -8,11 +8,13 @@ variable                            what it is
 ``BETTING_AI_WALLET_ADDRESS``       the wallet, checksummed
 ``BETTING_AI_WALLET_NETWORK``       ``mainnet`` or ``testnet``
 ``BETTING_AI_RPC_SECRET``           ARN of the secret with ``["https://...", ...]``
-``BETTING_AI_INTENTS_TABLE`` ...    also ``APPROVALS``, ``QUOTES``, ``SIGNED`` and ``TRANSFERS``
+``BETTING_AI_INTENTS_TABLE`` ...    also ``APPROVALS``, ``QUOTES``, ``SIGNED``, ``SIGNER`` and
+                                    ``TRANSFERS``
 ``BETTING_AI_OBJECTS_BUCKET``       where receipts are handed over to ``ingest_raw``
 ==================================  ==============================================================
 
-Of the tables it reads items of all by key, and writes ``quotes`` and ``transfers``.
+Of the tables it reads items of all by key, of ``signer`` only whose a nonce is, and writes
+``quotes`` and ``transfers``.
 """
 
 from __future__ import annotations

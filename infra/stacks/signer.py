@@ -413,6 +413,12 @@ class SignerStack(cdk.Stack):
                 for one in (self.intents, self.approvals, self.quotes, self.signed, self.transfers)
             ],
         )
+        # Whose a nonce is that others wait for; nothing else of the signer's state.
+        send.allow(
+            "dynamodb:GetItem",
+            on=[self.state.table_arn],
+            only={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["nonce#*"]}},
+        )
         send.allow("dynamodb:PutItem", on=[self.quotes.table_arn, self.transfers.table_arn])
         send.allow("dynamodb:UpdateItem", on=[self.transfers.table_arn])
         send.allow("secretsmanager:GetSecretValue", on=[self._nodes.ref])
@@ -545,6 +551,7 @@ class SignerStack(cdk.Stack):
                 "QUOTES_TABLE": self.quotes.table_name,
                 "SIGNED_TABLE": self.signed.table_name,
                 "TRANSFERS_TABLE": self.transfers.table_name,
+                "SIGNER_TABLE": self.state.table_name,
                 "OBJECTS_BUCKET": data.objects.bucket_name,
             }
         )

@@ -128,6 +128,14 @@ def test_people_write_their_own_rows_alone(wallet: Deployed) -> None:
         assert listed(keys) == [row]
 
 
+def test_who_sends_reads_of_the_state_whose_a_nonce_is_and_nothing_else(wallet: Deployed) -> None:
+    own = wallet.roles()["signer.BroadcastTransferRole"]
+    [reads] = [one for one in own if "signer.State.Arn" in listed(one["Resource"])]
+    assert listed(reads["Action"]) == ["dynamodb:GetItem"]
+    keys = reads["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+    assert listed(keys) == ["nonce#*"]
+
+
 def test_the_requester_is_the_api_and_nobody_else(wallet: Deployed) -> None:
     paths = {
         one.name: one.properties["Path"]

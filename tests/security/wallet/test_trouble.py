@@ -162,7 +162,8 @@ def test_an_endpoint_that_hangs_up_mid_flight_loses_nothing(flow: Flow, chain: C
     assert chain.balance(payee(0)) == wish.amount
 
 
-def test_the_gap_of_what_expired_is_closed(flow: Flow, chain: Chain) -> None:
+@pytest.mark.parametrize("idle", [timedelta(0), timedelta(days=20)])
+def test_the_gap_of_what_expired_is_closed(flow: Flow, chain: Chain, idle: timedelta) -> None:
     class Gone:
         def sign(self, *_: Any) -> bytes:
             raise KeyboardInterrupt
@@ -182,13 +183,22 @@ def test_the_gap_of_what_expired_is_closed(flow: Flow, chain: Chain) -> None:
     assert not signed(flow.sign())
     carry()
     assert flow.state(lost).state.value == "expired"
+    # Nobody asks for anything for a while.
+    flow.clock.move(flow.clock.now() + idle)
+    chain("evm_setNextBlockTimestamp", int(flow.clock.now().timestamp()) + 1)
+    flow.clock.move(flow.clock.now() + timedelta(seconds=1))
+    chain.mine()
+    carry()
     later = flow.wish(to=2)
     flow.begin(carry)
     carry()
     assert [one.transaction.nonce for one in signed(flow.sign())] == [1]
     assert flow.carry(gwei=0)().quotes == 0  # above its ceilings
     assert carry().quotes == 1
+    states = flow.states()
+    assert lost.intent_id not in [one.id for one in states.open()]
     [closing] = signed(flow.sign())
+    assert states.lapsed(0) is None  # signed after it was looked for, and before its gap was
     assert (closing.purpose, closing.transaction.nonce) == ("gap", 0)
     carry()
     chain.mine(16)

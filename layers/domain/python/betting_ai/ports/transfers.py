@@ -114,10 +114,10 @@ class TransferDesk(TransferStates, Protocol):
         """Note that a closed transfer was handed over."""
         ...
 
-    def lapsed(self) -> Sequence[FollowedTransfer]:
-        """Transfers that expired in the last days and that nothing was signed for.
+    def lapsed(self, nonce: int) -> FollowedTransfer | None:
+        """The transfer that a nonce of the wallet was given to, where it expired unsigned.
 
-        One of them may hold a nonce that others wait for.
+        What is signed for it from now on is found, however long ago it expired.
         """
         ...
 

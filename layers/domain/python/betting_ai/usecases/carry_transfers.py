@@ -55,6 +55,7 @@ MOST_ATTEMPTS: Final = 4
 
 _OFTEN: Final = timedelta(minutes=2)  # as long as a quote lives
 _OFTEN_UNTIL: Final = 8
+_GAPS_EVERY: Final = timedelta(minutes=10)
 
 Announce = Callable[[Payload], object]
 """Hands a payload over to who ingests it."""
@@ -178,8 +179,8 @@ class CarryTransfers:
         quotes, troubles = self._quote_all(self._desk.open())
         for stuck in followed.stuck:
             quotes += self._try(self._replace, stuck, troubles)
-        if any(gap.sender == self._wallet.address for gap in followed.gaps):
-            for lapsed in self._desk.lapsed():
+        for gap in followed.gaps:
+            if lapsed := self._desk.lapsed(gap.nonce):
                 quotes += self._try(self._close_gap, lapsed, troubles)
         reported = self._report()
         balances = self._balances(troubles)
@@ -245,8 +246,8 @@ class CarryTransfers:
         return self._ask(transfer.id, name, Purpose.REPLACEMENT, told)
 
     def _close_gap(self, lapsed: FollowedTransfer) -> bool:
-        """Ask to close the gap that an expired intent left, where it is one: the signer knows."""
-        name = f"g-{turn(lapsed.expires_at, self._clock.now())}"
+        """Ask to close the gap that an expired intent left, until it is closed."""
+        name = f"g-{int((self._clock.now() - lapsed.expires_at) / _GAPS_EVERY)}"
         if self._desk.asked(lapsed.id, name):
             return False
         fee = self._nodes.fee(self._wallet.kind)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final, Protocol
 
 from betting_ai.adapters.wallet.documents import (
@@ -31,8 +31,8 @@ from betting_ai.ports.transfers import Asking, TransferRefusal
 from betting_signer.contract import Approval, Intent, MalformedError, Quote, Refused, Signed
 from betting_signer.store import ConflictError, StoreError
 
-LAPSED_FOR: Final = timedelta(days=7)
-"""So long a nonce is looked for that something expired may hold."""
+LAPSED_FOR: Final = timedelta(days=1)
+"""So long after it expired something is looked at again: it may have been signed at the last."""
 
 
 class Rows(Protocol):
@@ -46,6 +46,9 @@ class Rows(Protocol):
 
     def approval(self, request_hash: str) -> tuple[str, bool] | None:
         """(text, whether it was used) of the approval of a request."""
+
+    def holder(self, address: str, chain_id: int, nonce: int) -> str | None:
+        """Id of the intent that a nonce belongs to."""
 
     def put_quote(self, quote: Quote) -> bool:
         """Put a quote, once; says whether it is new."""
@@ -189,7 +192,10 @@ class WalletDesk:
         return None if found is None else TransferRefusal(found.code, found.refused_at)
 
     def open(self) -> Sequence[FollowedTransfer]:
-        """All that is not closed; also what lapsed and was signed nevertheless."""
+        """All that is not closed; also what lapsed and was signed nevertheless.
+
+        What lapsed long ago is not looked at any more.
+        """
         with _asked():
             ids, lapsed = self.rows.listed()
         found = [one for one in map(self._begun, ids) if one and one.state not in CLOSED]
@@ -199,6 +205,9 @@ class WalletDesk:
                 with _asked():
                     self.rows.list_open(transfer_id)
                 found.append(one)
+            elif one is None or one.expires_at < self.clock.now() - LAPSED_FOR:
+                with _asked():
+                    self.rows.unlist(transfer_id, lapsed=False)
         return found
 
     def _begun(self, transfer_id: str) -> FollowedTransfer | None:
@@ -241,20 +250,17 @@ class WalletDesk:
             lapsed = transfer.state is TransferState.EXPIRED and not transfer.attempts
             self.rows.unlist(transfer.id, lapsed=lapsed)
 
-    def lapsed(self) -> Sequence[FollowedTransfer]:
-        """Transfers that expired in the last days and that nothing was signed for."""
+    def lapsed(self, nonce: int) -> FollowedTransfer | None:
+        """The transfer that a nonce of the wallet was given to, where it expired unsigned."""
         with _asked():
-            _, ids = self.rows.listed()
-        since: datetime = self.clock.now() - LAPSED_FOR
-        found = []
-        for transfer_id in ids:
-            one = self.find(transfer_id)
-            if one is None or one.expires_at < since:
-                with _asked():
-                    self.rows.unlist(transfer_id, lapsed=False)
-            elif not one.attempts:
-                found.append(one)
-        return found
+            transfer_id = self.rows.holder(self.address, self.chain_id, nonce)
+        one = self.find(transfer_id) if transfer_id else None
+        unsigned = one is not None and one.state is TransferState.EXPIRED and not one.attempts
+        if one is None or (one.state in CLOSED and not unsigned):
+            return None
+        with _asked():
+            self.rows.list_open(one.id)  # what was signed meanwhile, or will be, is found there
+        return one if unsigned else None
 
     def asked(self, transfer_id: str, quote_id: str) -> bool:
         """Whether a quote was put."""

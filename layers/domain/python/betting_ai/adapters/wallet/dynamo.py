@@ -12,11 +12,14 @@ from typing import Any, Final
 
 from betting_signer.contract import Signed
 from betting_signer.dynamo import DynamoStore
-from betting_signer.store import ConflictError
+from betting_signer.store import ConflictError, UnavailableError
 
 _BOARD: Final = {"id": {"S": "board"}}
 _AT_ONCE: Final = 16
 """Attempts that are asked for together; not each of them need have been signed."""
+
+_TRIES: Final = 4
+"""Of a reading that meets a writing."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +45,24 @@ class DynamoRows(DynamoStore):
                 {"Get": {"TableName": self.tables.signed, "Key": {"id": {"S": f"{intent_id}#{n}"}}}}
                 for n in range(first, first + _AT_ONCE)
             ]
-            answers = self._call("transact_get_items", TransactItems=keys)["Responses"]
+            answers = self._together(keys)
             items = [one["Item"] for one in answers if one.get("Item")]
             found += [Signed.loads(item["body"]["S"]) for item in items]
             # Beyond a long row in which nothing was signed there is nothing.
             if not items:
                 return found
             first += _AT_ONCE
+
+    def _together(self, keys: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Rows as they are at one moment; the signer may be writing one of them."""
+        for _ in range(_TRIES):
+            try:
+                answers = self._call("transact_get_items", TransactItems=keys)
+            except ConflictError:
+                continue
+            found: list[dict[str, Any]] = answers["Responses"]
+            return found
+        raise UnavailableError("the tables")
 
     def new_intents(self) -> list[str]:
         """None: the stream of intents tells of each."""
