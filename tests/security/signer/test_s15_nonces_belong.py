@@ -221,6 +221,17 @@ def test_a_replacement_that_was_dropped_is_signed_by_a_retry(world: World) -> No
     assert found.transaction.max_fee_per_gas == more.max_fee_per_gas
 
 
+def test_what_was_signed_once_has_no_gap_however_its_replacement_ended(world: World) -> None:
+    wish = world.put(intent())
+    asked = quote(wish)
+    assert isinstance(world.signer().sign(asked.dumps()), Signed)
+    with pytest.raises(KeyboardInterrupt):
+        world.signer(custody=Gone()).sign(dearer(asked, wish).dumps())
+    world.clock.at = LATE
+    assert code(world.ask(wish, purpose="gap")) is Code.NO_GAP
+    assert len(world.store.reservation(wish.intent_id).attempts) == 2
+
+
 @given(st.integers(0, 2**200))
 def test_a_tenth_more_is_rounded_up(fee: int) -> None:
     assert 10 * raised(fee) >= 11 * fee
