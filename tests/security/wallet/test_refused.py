@@ -11,10 +11,10 @@ from betting_ai.adapters.wallet.postgres import PostgresRows, connecting
 from betting_ai.clock import SystemClock
 from betting_ai.domain.chains import find_asset
 from betting_ai.domain.fees import FeeCeilings, FeeKind
-from betting_ai.domain.transfers import Purpose
+from betting_ai.domain.transfers import FOR_GOOD, Purpose
 from betting_ai.usecases.carry_transfers import CarryTransfers, Wallet
 from betting_ai.usecases.request_transfer import ReadTransfer
-from betting_signer.contract import Intent
+from betting_signer.contract import Code, Intent
 from chain.evm import COIN
 from security.signer.world import ADDRESS
 from security.wallet.flow import Flow, payee, policy
@@ -75,6 +75,40 @@ def test_the_reason_is_told_at_once_and_stays(flow: Flow) -> None:
     carry()
     assert flow.state(wish).state.value == "expired"
     assert told(flow, wish, late) == ("refused", "destination_not_allowed")
+
+
+def test_what_is_refused_for_good_is_asked_once(flow: Flow) -> None:
+    """The signer counts each refusal: a mistake of one person must not lock the wallet."""
+    wish, carry = asked(flow, to=1000)
+    for minutes in (2, 4, 8, 13):
+        carry._clock = Later(timedelta(minutes=minutes))
+        assert carry().quotes == 0
+    head = flow.store.head(ADDRESS)
+    assert (head.audit_seq, len(head.refused)) == (1, 1)
+    assert told(flow, wish) == ("requested", "destination_not_allowed")
+
+
+def test_codes_are_the_signers() -> None:
+    assert set(Code) >= FOR_GOOD
+
+
+def test_what_may_be_granted_later_is_asked_again(flow: Flow) -> None:
+    flow.under(policy(flow.chain_id), enabled=False)
+    _, carry = asked(flow)
+    carry._clock = Later(timedelta(minutes=2))
+    assert carry().quotes == 1
+
+
+def test_an_approval_is_a_new_beginning(flow: Flow) -> None:
+    at = flow.clock.now().replace(microsecond=0)
+    flow.under(policy(flow.chain_id, approvers=["somebody-else"]))
+    wish, carry = asked(flow, amount=COIN, expires_at=at + timedelta(hours=20))
+    flow.approve(wish)
+    assert carry().quotes == 1
+    flow.sign()
+    assert told(flow, wish) == ("approved", "approval_not_valid")
+    carry._clock = Later(timedelta(minutes=30))
+    assert carry().quotes == 0
 
 
 def test_a_signature_outweighs_it(flow: Flow) -> None:

@@ -44,7 +44,7 @@ from betting_signer.contract import (
     one_of,
 )
 from betting_signer.nonces import allocated, raised
-from betting_signer.state import DAY, MOST_COUNTED, WEEK, Head, Reservation, asset_key
+from betting_signer.state import DAY, MOST_COUNTED, WEEK, Committed, Head, Reservation, asset_key
 
 PLAIN_GAS: Final = 21_000
 """What moving the coin of a chain to a plain address costs, in gas."""
@@ -199,6 +199,7 @@ class Case:
         head: the wallet's state.
         reservation: the intent's own, where there is one.
         signed: whether the last attempt of the reservation was signed.
+        committed: what other nonces, that the chain has not used, may still take.
         at: now.
     """
 
@@ -210,6 +211,7 @@ class Case:
     approval_used: bool = False
     reservation: Reservation | None = None
     signed: bool = False
+    committed: tuple[Committed, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -501,10 +503,13 @@ def _priced(transaction: Transaction, quote: Quote) -> Transaction:
 
 
 def _unfunded(case: Case) -> Code | None:
+    """Not enough for it beside all that was promised before: the balance shows none of that yet."""
     intent, quote = case.intent, case.quote
     fee = quote.gas_limit * quote.max_fee_per_gas
     native = fee + (intent.amount if intent.asset == NATIVE else 0)
+    native += sum(one.wei for one in case.committed)
+    units = sum(one.units for one in case.committed if one.asset == intent.asset)
     enough = quote.native_balance >= native and (
-        intent.asset == NATIVE or quote.asset_balance >= intent.amount
+        intent.asset == NATIVE or quote.asset_balance >= intent.amount + units
     )
     return None if enough else Code.INSUFFICIENT_FUNDS

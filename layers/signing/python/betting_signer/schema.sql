@@ -126,7 +126,8 @@ GRANT SELECT ON
 GRANT SELECT ON signer.intents, signer.transfers TO betting_approver;
 GRANT SELECT, INSERT (request_hash, body) ON signer.approvals TO betting_approver;
 
-GRANT SELECT ON signer.intents, signer.approvals, signer.reservations, signer.signed
+GRANT SELECT ON
+  signer.intents, signer.approvals, signer.reservations, signer.signed, signer.refusals
   TO betting_broadcaster;
 GRANT SELECT, INSERT (intent_id, quote_id, body) ON signer.quotes TO betting_broadcaster;
 GRANT SELECT, INSERT, UPDATE ON signer.transfers, signer.balances TO betting_broadcaster;

@@ -43,7 +43,7 @@ from betting_signer.copies import Copies, CopyDiffersError, kept
 from betting_signer.custody import Custody, Requesters
 from betting_signer.policy import Allowed, Case, Policy
 from betting_signer.signing import CustodyError, SignatureError, checked
-from betting_signer.state import Attempt, Control, Head, Reservation, asset_key
+from betting_signer.state import Attempt, Committed, Control, Head, Reservation, asset_key
 from betting_signer.store import Commit, ConflictError, Store
 
 _UNCOUNTED: Final = frozenset(
@@ -257,7 +257,22 @@ class Signer:
             approval_used=used,
             reservation=held,
             signed=signed,
+            committed=self._committed(desk, quote),
         )
+
+    def _committed(self, desk: _Desk, quote: Quote) -> tuple[Committed, ...]:
+        """What nonces from the chain's next one on may take; nothing what can not be signed."""
+        open_ = desk.head.committed.get(quote.chain_id, {})
+        return tuple(
+            one
+            for nonce, one in open_.items()
+            if nonce >= quote.nonce_floor
+            and (one.until > desk.at or self._signed_under(quote.chain_id, nonce))
+        )
+
+    def _signed_under(self, chain_id: int, nonce: int) -> bool:
+        intent_id = self.store.holder(self.address, chain_id, nonce)
+        return intent_id is not None and self._any_signed(intent_id)
 
     def _tell(self, decision: Allowed, quote: Quote) -> None:
         chain = quote.chain_id
@@ -383,6 +398,15 @@ class _Desk:
             key = asset_key(intent.chain_id, intent.asset)
             nonces = {**head.nonces, intent.chain_id: transaction.nonce + 1}
             head = replace(head.using(key, intent.amount, self.at), nonces=nonces)
+        token = intent.asset != NATIVE and quote.purpose != GAP
+        owed = Committed(
+            wei=transaction.value + transaction.gas_limit * transaction.max_fee_per_gas,
+            asset=intent.asset if token else NATIVE,
+            units=intent.amount if token else 0,
+            until=intent.expires_at,
+        )
+        chain, nonce = transaction.chain_id, transaction.nonce
+        head = head.committing(chain, nonce, owed, quote.nonce_floor)
         number = 0 if held is None else held.number + 1
         more = {"attempt": number, "transaction": transaction.content()}
         head, line = self._entered(head, "allowed", decision.rule, more)

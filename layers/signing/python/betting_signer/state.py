@@ -10,6 +10,7 @@ from typing import Final
 from betting_signer.contract import (
     ADDRESS,
     AMOUNT,
+    ASSET,
     HASH,
     INSTANT,
     NAME,
@@ -70,6 +71,30 @@ _TEXT: Final[Kind[str]] = Kind(str)
 
 
 @dataclass(frozen=True)
+class Committed(Document):
+    """The most that a nonce may still take from the wallet.
+
+    Attributes:
+        wei: amount and fee, of the chain's coin.
+        asset: what is moved.
+        units: of it, where it is a token.
+        until: from then on nothing is signed for it, if nothing was.
+    """
+
+    wei: int
+    asset: str
+    units: int
+    until: datetime
+
+    _kinds = {  # noqa: RUF012 - never changed
+        "wei": AMOUNT,
+        "asset": ASSET,
+        "units": AMOUNT,
+        "until": INSTANT,
+    }
+
+
+@dataclass(frozen=True)
 class Head(Document):
     """All that a decision depends on, of one wallet; changed as a whole or not at all.
 
@@ -79,6 +104,7 @@ class Head(Document):
         audit_seq: number of the last audit entry.
         audit_hash: of the last audit entry.
         nonces: by chain, one more than the highest that was given.
+        committed: by chain and nonce, what the chain did not show as used at the last decision.
         usage: by asset and hour (hours since 1970), what was reserved in it.
         decided: when something was allowed, in a week; the newest `MOST_COUNTED`.
         refused: when something was refused, within the window of the cool-off.
@@ -90,6 +116,7 @@ class Head(Document):
     audit_seq: int = 0
     audit_hash: str = START
     nonces: Mapping[int, int] = field(default_factory=dict)
+    committed: Mapping[int, Mapping[int, Committed]] = field(default_factory=dict)
     usage: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     decided: tuple[datetime, ...] = ()
     refused: tuple[datetime, ...] = ()
@@ -101,6 +128,7 @@ class Head(Document):
         "audit_seq": WHOLE,
         "audit_hash": HASH,
         "nonces": by(NUMBER_KEY, WHOLE),
+        "committed": by(NUMBER_KEY, by(NUMBER_KEY, nested(Committed))),
         "usage": by(_TEXT, by(NUMBER_KEY, AMOUNT)),
         "decided": many(INSTANT),
         "refused": many(INSTANT),
@@ -127,6 +155,11 @@ class Head(Document):
                 kept[hour] = kept.get(hour, 0) + amount
             usage[name] = kept
         return replace(self, usage={name: hours for name, hours in usage.items() if hours})
+
+    def committing(self, chain_id: int, nonce: int, one: Committed, floor: int) -> Head:
+        """With what a nonce may take, and without nonces that the chain has used."""
+        kept = {n: c for n, c in self.committed.get(chain_id, {}).items() if n >= floor}
+        return replace(self, committed={**self.committed, chain_id: {**kept, nonce: one}})
 
     def deciding(self, at: datetime) -> Head:
         """With one more that is allowed, and all that the velocity of any policy may count."""

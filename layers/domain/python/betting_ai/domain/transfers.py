@@ -56,6 +56,26 @@ CLOSED: Final = frozenset(
 """States that nothing follows."""
 
 
+FOR_GOOD: Final = frozenset(
+    {
+        "amount_above_cap",
+        "approval_not_valid",
+        "approval_used",
+        "asset_not_allowed",
+        "chain_not_allowed",
+        "content_changed",
+        "day_above_cap",
+        "destination_not_allowed",
+        "lifetime_too_long",
+        "requester_not_allowed",
+        "sender_unknown",
+        "stamp_wrong",
+        "week_above_cap",
+    }
+)
+"""Refusals of the signer that another quote does not change, and that it counts each time."""
+
+
 class Rejection(StrEnum):
     """Why a node does not take a transaction. The words are stored; never rename."""
 

@@ -16,6 +16,7 @@ from betting_ai.domain.chains import Asset, find_asset, same_address
 from betting_ai.domain.fees import Fee, FeeCeilings, FeeKind, check_fee
 from betting_ai.domain.transfers import (
     CLOSED,
+    FOR_GOOD,
     FollowedTransfer,
     Purpose,
     TransferQuote,
@@ -217,7 +218,7 @@ class CarryTransfers:
         # An approval is a new beginning: what was refused without it need not be now.
         since = wanted.approved_at or wanted.created_at
         name = f"{'a' if wanted.approved_at else 't'}-{turn(since, now)}"
-        if self._desk.asked(transfer.id, name):
+        if self._desk.asked(transfer.id, name) or self._refused(transfer.id, since):
             return False
         command = QuoteTransferCommand(
             sender=wanted.sender,
@@ -228,6 +229,11 @@ class CarryTransfers:
             ceilings=self._wallet.ceilings,
         )
         return self._ask(transfer.id, name, Purpose.TRANSFER, self._quotes(command))
+
+    def _refused(self, transfer_id: str, since: datetime) -> bool:
+        """Whether the signer has said no and would again; it counts each, and many lock it."""
+        last = self._desk.refusal(transfer_id)
+        return last is not None and last.code in FOR_GOOD and last.at >= since
 
     def _replace(self, stuck: Stuck) -> bool:
         """Ask for the same with a higher fee."""
@@ -258,8 +264,8 @@ class CarryTransfers:
         """What the chain says to a transaction whose gas and fee are known."""
         chain = self._nodes.chain
         coin = find_asset(chain.id, chain.native)
-        held = self._nodes.balances(self._wallet.address, [coin])
         used = self._nodes.nonces(self._wallet.address).used
+        held = self._nodes.balances(self._wallet.address, [coin])
         wei = held.units[coin.symbol]
         return TransferQuote(held.block.at, used, gas, fee, wei, wei)
 

@@ -61,8 +61,9 @@ class QuoteTransfer:
             raise ChainError(f"no endpoint of chain {asset.chain_id} is configured")
         to, value, data = transfer_call(asset, command.to, command.units)
         coin = find_asset(asset.chain_id, find_chain(asset.chain_id).native)
-        held = nodes.balances(command.sender, [coin, asset] if asset != coin else [coin])
+        # Nonces first: what is mined between the two is then owed once more, and not once less.
         nonces = nodes.nonces(command.sender)
+        held = nodes.balances(command.sender, [coin, asset] if asset != coin else [coin])
         wei, units = held.units[coin.symbol], held.units[asset.symbol]
         if units < command.units:
             raise InsufficientFundsError(f"the wallet does not hold that much {asset.symbol}")
