@@ -15,10 +15,11 @@ import pytest
 from pg8000.exceptions import DatabaseError
 
 from betting_ai.cli.main import main
+from betting_ai.errors import StorageUnavailableError
 from betting_signer.copies import FolderCopies
-from betting_signer.custody import KeystoreCustody
+from betting_signer.custody import KeystoreCustody, address_of
 from chain.evm import COIN, Chain, evm
-from security.signer.world import ADDRESS, KEY, SECRET, connection, secret
+from security.signer.world import ADDRESS, KEY, SECRET, connection
 from security.wallet.flow import Flow, on_postgres, payee, policy
 
 Type = Callable[..., tuple[int, str, str]]
@@ -114,7 +115,7 @@ def test_no_key_is_made_of_what_is_none(bare: Type, tmp_path: Path) -> None:
     assert not target.exists()
 
 
-def test_a_managed_secret_is_put_once(
+def test_a_managed_secret_is_put_once_and_another_only_when_told(
     bare: Type, aws: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name, value in (
@@ -122,10 +123,35 @@ def test_a_managed_secret_is_put_once(
         ("AWS_REGION", "eu-west-1"), ("AWS_DEFAULT_REGION", "eu-west-1"),
     ):  # fmt: skip
         monkeypatch.setenv(name, value)
-    used = secret(aws, "taken")
-    code, _, err = bare("init", "--secret", used)
+    client = aws.client("secretsmanager")
+    arn = client.create_secret(Name=f"empty-{uuid4()}")["ARN"]
+    words = ("init", "--secret", arn)
+    first = told(bare, *words)["address"]
+    value = client.get_secret_value(SecretId=arn)["SecretString"]
+    assert address_of(value) == first
+    code, _, err = bare(*words)
     assert code == 2
     assert "has a value already" in err
+    assert client.get_secret_value(SecretId=arn)["SecretString"] == value
+    second = told(bare, *words, "--rotate")["address"]
+    assert second != first
+    stages = {"AWSCURRENT": second, "AWSPREVIOUS": first}
+    for stage, address in stages.items():
+        found = client.get_secret_value(SecretId=arn, VersionStage=stage)["SecretString"]
+        assert address_of(found) == address
+    assert bare("init", "--keystore", str(tmp_path / "key"), "--rotate")[0] == 2
+
+
+def test_tables_of_before_are_brought_up_to_date(typed: Type, flow: Flow, empty_url: str) -> None:
+    admin = connection(empty_url)
+    admin.run("DROP TABLE signer.refusals")
+    admin.close()
+    flow.wish(to=1000)
+    with pytest.raises(StorageUnavailableError):
+        flow.go()
+    assert typed("tables")[0] == 0
+    flow.go()
+    assert flow.store.head(ADDRESS).audit_seq == 1
 
 
 def test_a_transfer_from_the_wish_to_its_confirmation(

@@ -61,6 +61,10 @@ def init(
         str | None,
         typer.Option("--secret", help="On AWS: the empty managed secret it is put into."),
     ] = None,
+    rotate: Annotated[
+        bool,
+        typer.Option("--rotate", help="With --secret: a new key beside the old, which stays."),
+    ] = False,
     import_key: Annotated[
         bool, typer.Option("--import", help="Ask for a key that exists; made new without.")
     ] = False,
@@ -76,6 +80,8 @@ def init(
     """Make or import the key; its address is all that is shown. Nothing is ever overwritten."""
     if (keystore is None) == (secret is None):
         raise InvalidInputError("name either --keystore FILE or --secret NAME")
+    if rotate and secret is None:
+        raise InvalidInputError("--rotate is for --secret: another keystore is another file")
     try:
         from betting_signer import custody
         from betting_signer.signing import CustodyError
@@ -85,7 +91,7 @@ def init(
     try:
         if keystore is not None and keystore.exists():
             problem = f"{keystore} is there already; nothing was changed"
-        elif secret is not None and _held(secret):
+        elif secret is not None and _held(secret) and not rotate:
             problem = f"the secret {secret} has a value already; nothing was changed"
         else:
             key = _key(import_key, key_file)
@@ -105,6 +111,18 @@ def init(
         typer.echo(json.dumps({"address": address}))
     else:
         typer.echo(f"The wallet's address: {address}")
+
+
+@app.command()
+def tables() -> None:
+    """Make the signer's tables and roles in this database, or bring older ones up to date."""
+    try:
+        _make_schema()
+    except ModuleNotFoundError:
+        raise ExtraMissingError(
+            "the tables need more libraries; install betting-ai[chain]"
+        ) from None
+    typer.echo("The signer's tables and roles are there.")
 
 
 @app.command()
