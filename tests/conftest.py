@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# As the product does: what tests import of chains must not let nested texts end the process.
+_limit = sys.getrecursionlimit()
+import eth_account  # noqa: E402, F401
+
+sys.setrecursionlimit(_limit)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 FOOTBALL = SHARED / "football"

@@ -14,6 +14,7 @@ import logging
 import os
 import re
 import stat
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -104,11 +105,9 @@ class KeystoreCustody:
         return sign_with(self._key(), address, transaction)
 
     def _key(self) -> bytes:
-        from eth_account import Account
-
         key = None
         try:
-            key = bytes(Account.decrypt(json.loads(private_text(self.path)), self.password()))
+            key = bytes(_account().decrypt(json.loads(private_text(self.path)), self.password()))
         except CustodyError:
             raise
         except Exception:  # noqa: S110 - whatever it is, it is not told
@@ -120,9 +119,7 @@ class KeystoreCustody:
 
 def new_key() -> tuple[str, str]:
     """(text of a new key as the custodies keep it, its address)."""
-    from eth_account import Account
-
-    account = Account.create()
+    account = _account().create()
     return account.key.hex(), account.address
 
 
@@ -132,11 +129,9 @@ def address_of(text: str) -> str:
     Raises:
         CustodyError: it is none.
     """
-    from eth_account import Account
-
     found = None
     with suppress(Exception):  # whatever it is, it is not told
-        found = Account.from_key(_key(text)).address
+        found = _account().from_key(_key(text)).address
     text = ""  # of a frame that an error shows
     if found is None:
         raise CustodyError("malformed")
@@ -154,11 +149,9 @@ def keystore(text: str, password: str, *, iterations: int | None = None) -> str:
     Raises:
         CustodyError: it is no key.
     """
-    from eth_account import Account
-
     made: Mapping[str, Any] | None = None
     with suppress(Exception):  # whatever it is, it is not told
-        made = Account.encrypt(_key(text) or b"", password, iterations=iterations)
+        made = _account().encrypt(_key(text) or b"", password, iterations=iterations)
     text = password = ""  # of a frame that an error shows
     if made is None:
         raise CustodyError("malformed")
@@ -213,6 +206,19 @@ def hush() -> None:
 
 def _no_bodies(record: logging.LogRecord) -> bool:
     return record.levelno > logging.DEBUG
+
+
+def _account() -> Any:  # noqa: ANN401 - a library without types of its own
+    """eth_account's `Account`, without what loading it does to the whole process.
+
+    A library below it raises the limit of recursion so far that a deeply nested text ends in a
+    fault of C, and not in an error.
+    """
+    limit = sys.getrecursionlimit()
+    from eth_account import Account
+
+    sys.setrecursionlimit(limit)
+    return Account
 
 
 def _secret(client: Any, secret_id: str) -> str:  # noqa: ANN401 - made at run time by boto3
