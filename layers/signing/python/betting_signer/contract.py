@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, ClassVar, Final, Generic, Self, TypeVar
 
 from betting_signer.keccak import keccak256
@@ -226,7 +227,12 @@ def checksummed(address: str) -> str:
     """
     if not isinstance(address, str) or not _ADDRESS.fullmatch(address):
         raise MalformedError("address")
-    low = address[2:].lower()
+    return _marked(address[2:].lower())
+
+
+@lru_cache(1024)
+def _marked(low: str) -> str:
+    """Kept, for a policy names the same addresses for every quote and a hash takes milliseconds."""
     marks = keccak256(low.encode()).hex()
     pairs = zip(low, marks, strict=False)
     return "0x" + "".join(c.upper() if int(mark, 16) >= 8 else c for c, mark in pairs)
