@@ -10,7 +10,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pg8000 import native
 
+from betting_ai.adapters.wallet.postgres import connecting
 from betting_signer.contract import Code, Intent, Signed, Transaction
 from betting_signer.postgres import PostgresStore
 from betting_signer.state import START, Attempt, Head, Reservation
@@ -32,6 +34,10 @@ from security.signer.world import (
     quote,
 )
 
+OTHERS_END = (
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
 TRANSACTION = Transaction(56, 0, FRIEND, COIN, "0x", 21_000, "eip1559", 3, 1)
 
 
@@ -328,3 +334,32 @@ def test_a_missing_table_is_no_empty_one(world: World, aws: FakeAws) -> None:
         world.desk._rows("DROP TABLE signer.heads CASCADE; SELECT 1")
     with pytest.raises(UnavailableError):
         world.store.head(ADDRESS)
+
+
+def test_every_connection_is_closed_where_the_server_has_let_go_of_them(server: World) -> None:
+    store = server.store
+    with store._connection(), store._connection():
+        pass
+    sockets = [one._usock for one in store._idle]
+    assert len(sockets) == 2
+    server.desk._rows(OTHERS_END)
+    store.close()
+    assert [one.fileno() for one in sockets] == [-1, -1]
+
+
+def test_a_connection_that_is_lost_before_it_has_its_role_is_closed(
+    server: World, empty_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sockets = []
+
+    class Lost(native.Connection):
+        def run(self, *words: Any, **named: Any) -> Any:
+            sockets.append(self._usock)
+            server.desk._rows(OTHERS_END)
+            return super().run(*words, **named)
+
+    monkeypatch.setattr(native, "Connection", Lost)
+    with pytest.raises((native.InterfaceError, native.DatabaseError)):
+        connecting(empty_url, "betting_signer")()
+    [one] = sockets
+    assert one.fileno() == -1
