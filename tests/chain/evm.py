@@ -35,7 +35,8 @@ COIN = 10**18
 
 def account(number: int) -> LocalAccount:
     """One that nobody should ever send anything to."""
-    return Account.from_key(number.to_bytes(32, "big"))
+    made: LocalAccount = Account.from_key(number.to_bytes(32, "big"))
+    return made
 
 
 ALICE, BOB = account(0xA11CE), account(0xB0B)
@@ -116,7 +117,7 @@ class Chain:
     ) -> Asset:
         """A token of which an account holds everything."""
         code = token_code() + encode(["uint256", "bool"], [supply, polite])
-        fee = {"gasPrice": 5 * GWEI, "gas": 2_000_000, "value": 0, "data": code}
+        fee: dict[str, Any] = {"gasPrice": 5 * GWEI, "gas": 2_000_000, "value": 0, "data": code}
         raw = owner.sign_transaction(
             fee | {"chainId": self.chain_id, "nonce": self.nonce(owner.address)}
         ).raw_transaction
@@ -256,7 +257,7 @@ def planned(
 ) -> Transaction:
     """A transfer, with fees and a gas limit that suffice."""
     payee, wei, data = transfer_call(asset, to, units)
-    usual = {
+    usual: dict[str, Any] = {
         "chain_id": chain.chain_id, "sender": sender.address, "to": payee, "value": wei,
         "data": data, "gas_limit": 100_000 if data else 21_000,
         "fee": fee or Fee.dynamic(5 * GWEI, GWEI),

@@ -143,10 +143,12 @@ class Running:
 
     Attributes:
         url: of the emulator.
+        home: where it may write.
         log: what it told so far.
     """
 
     url: str
+    home: Path
     log: list[str] = field(default_factory=list)
     client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=120))
 
@@ -234,7 +236,7 @@ def running(
             cwd=task, env=whole, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             start_new_session=True,
         )  # fmt: skip
-        function = Running(f"http://127.0.0.1:{port}")
+        function = Running(f"http://127.0.0.1:{port}", Path(home))
         assert process.stdout is not None
         reader = threading.Thread(target=_read, args=(process.stdout, function.log), daemon=True)
         reader.start()

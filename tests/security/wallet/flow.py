@@ -167,7 +167,7 @@ class Flow:
     def under(self, chosen: Policy, **control: Any) -> None:
         self.desk.set_policy(chosen.dumps())
         until = self.clock.now() + timedelta(days=300)
-        usual = {
+        usual: dict[str, Any] = {
             "enabled": True, "policy_hash": chosen.policy_hash, "until": until, "released": 0,
         }  # fmt: skip
         self.desk.set_control(Control(**(usual | control)))

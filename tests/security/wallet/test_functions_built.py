@@ -20,10 +20,10 @@ from fakes.aws import FakeAws
 from functions.account import FUNCTIONS, cold, event
 from functions.emulator import Running, built, layers_of, running
 from functions.test_built import DATABASE, KEYS, started
+from security.marks import nothing_told
 from security.signer.world import ADDRESS
 from security.wallet.flow import Flow, on_dynamo, payee
 from security.wallet.on_lambda import News, account, failed, of
-from security.wallet.test_kills import nothing_told
 
 __all__ = ["built"]  # a fixture
 

@@ -22,7 +22,8 @@ from betting_ai.usecases.receipts import of_document
 from betting_signer.audit import copy_name, first_broken
 from betting_signer.contract import Intent
 from chain.evm import COIN, Chain, evm
-from security.signer.world import ADDRESS, KEY, PASSWORD, SECRET
+from security.marks import nothing_told
+from security.signer.world import ADDRESS
 from security.wallet import flow_work
 from security.wallet.flow import Flow, now, on_dynamo, on_postgres, payee, wait_for
 
@@ -154,14 +155,3 @@ def test_a_hundred_kills_at_random(
     assert sorted(allowed) == sorted(wish.intent_id for wish in wishes)
     nothing_told(tmp_path)
     sys.stdout.write(f"{flow.told['store']}: {KILLS} kills in {took:.0f} s, {dict(where)}\n")
-
-
-def nothing_told(folder: Path) -> None:
-    """No file of a run has the key, the password or the requester's secret."""
-    key = bytes.fromhex(KEY)
-    secret = (KEY.encode(), KEY.upper().encode(), key, PASSWORD.encode(), SECRET.encode())
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    assert files
-    for path in files:
-        content = path.read_bytes()
-        assert not any(one in content for one in secret), path

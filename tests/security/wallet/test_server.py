@@ -18,10 +18,10 @@ from betting_ai.adapters.sql.unit_of_work import SqlUnitOfWork
 from betting_ai.adapters.wallet.postgres import connecting
 from betting_signer.postgres import PostgresStore
 from chain.evm import COIN, Chain, evm
+from security.marks import nothing_told
 from security.signer.world import ADDRESS, KEY, PASSWORD, SECRET
 from security.wallet.flow import Flow, on_postgres, payee, wait_for
 from security.wallet.terminal import terminal
-from security.wallet.test_kills import nothing_told
 
 
 @pytest.fixture

@@ -184,12 +184,14 @@ class Signer:
         facts |= {"request_hash": intent.request_hash, "requester": intent.requester}
         if isinstance(gate, Refusal):
             return desk.refuse(gate, None)
-        secrets = self.requesters(intent.requester)
-        if intent.intent_id != quote.intent_id or not any(
-            intent.stamped_by(secret, found[1]) for secret in secrets
-        ):
+        if not self._stamped(intent, found[1]) or intent.intent_id != quote.intent_id:
             return desk.refuse(Refusal(Code.STAMP_WRONG), gate)
         return self._decided(desk, gate, intent, quote)
+
+    def _stamped(self, intent: Intent, stamp: str) -> bool:
+        """Whether a requester made a stamp; no later error has its secrets in a frame."""
+        secrets = self.requesters(intent.requester)
+        return any(intent.stamped_by(secret, stamp) for secret in secrets)
 
     def _gate(self, head: Head, at: datetime, facts: dict[str, Any]) -> Policy | Refusal:
         """The policy under which something may be decided at all."""
