@@ -33,7 +33,6 @@ def account(flow: Flow, aws: FakeAws, *urls: str) -> dict[str, str]:
     )
     stamps = json.dumps({"api": [SECRET]})
     tables = {f"{name.upper()}_TABLE": table for name, table in flow.told["tables"].items()}
-    state = tables.pop("SIGNER_TABLE")
     network = NETWORKS[flow.chain_id]
     theirs = {
         "AWS_ACCESS_KEY_ID": CREDENTIALS["aws_access_key_id"],
@@ -50,7 +49,7 @@ def account(flow: Flow, aws: FakeAws, *urls: str) -> dict[str, str]:
         "KEY_SECRET": flow.told["secret"],
         "REQUESTERS_SECRET": signers.secret(aws, stamps),
         "COPIES_BUCKET": flow.told["bucket"],
-        "STATE_TABLE": state,
+        "STATE_TABLE": tables["SIGNER_TABLE"],
     }
     sends = tables | {
         "HOME": "/tmp/betting-ai",  # noqa: S108 - as in Lambda
