@@ -572,7 +572,7 @@ def test_every_page_is_in_reach_of_a_thumb(browser: Browser, open_door: Api, dev
         seen.page.goto("")
         width = seen.page.evaluate("innerWidth")
         links = seen.page.get_by_role("navigation", name="Main").get_by_role("link").all()
-        assert len(links) == 6
+        assert len(links) == 7
         boxes = [box for link in links if (box := link.bounding_box())]
         assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
         assert len({round(box["y"]) for box in boxes}) == 1, "they fit in one row"
