@@ -16,7 +16,7 @@ import pytest
 
 from betting_ai import bootstrap
 from betting_ai.clock import MovingClock
-from betting_signer.contract import Approval, Intent, Signed
+from betting_signer.contract import Approval, Intent, Refused, Signed
 from chain.evm import COIN, Chain, Relay, evm, relay
 from fakes.aws import FakeAws
 from functions.account import FUNCTIONS, Account, Context, cold, event
@@ -114,10 +114,18 @@ def told(log: pytest.LogCaptureFixture, message: str) -> list[str]:
 
 def test_the_samples_belong_together() -> None:
     names = {path.stem for path in (FUNCTIONS / "broadcast_transfer" / "events").glob("*.json")}
-    assert names == {"intent", "approval", "signed", "minute", "poison"}
+    assert names == {"intent", "approval", "signed", "refused", "minute", "poison"}
     approval = Approval.loads(row("approval")["body"]["S"])
     assert approval.request_hash == INTENT.request_hash == SIGNED.request_hash
-    assert SIGNED.intent_id == INTENT.intent_id
+    refused = Refused.loads(row("refused")["body"]["S"])
+    assert SIGNED.intent_id == refused.intent_id == INTENT.intent_id
+    assert refused.request_hash == INTENT.request_hash
+
+
+def test_a_refusal_begins_nothing(wallet: Flow, handle: Handle) -> None:
+    assert handle(event("broadcast_transfer", "refused")) == NONE
+    assert wallet.state(INTENT) is None
+    assert quotes(wallet) == []
 
 
 def test_from_the_sample_of_an_intent_to_its_receipt(
