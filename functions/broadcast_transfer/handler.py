@@ -2,19 +2,17 @@
 
 Driven by the streams of ``intents``, ``approvals`` and ``signed``, and by a schedule of a minute.
 
-==================================  ==============================================================
-variable                            what it is
-==================================  ==============================================================
-``BETTING_AI_WALLET_ADDRESS``       the wallet, checksummed
-``BETTING_AI_WALLET_NETWORK``       ``mainnet`` or ``testnet``
-``BETTING_AI_RPC_SECRET``           ARN of the secret with ``["https://...", ...]``
-``BETTING_AI_INTENTS_TABLE`` ...    also ``APPROVALS``, ``QUOTES``, ``SIGNED``, ``SIGNER`` and
-                                    ``TRANSFERS``
-``BETTING_AI_OBJECTS_BUCKET``       where receipts are handed over to ``ingest_raw``
-==================================  ==============================================================
+================================  =================================================================
+variable                          what it is
+================================  =================================================================
+``BETTING_AI_WALLET_ADDRESS``     the wallet, checksummed
+``BETTING_AI_WALLET_NETWORK``     ``mainnet`` or ``testnet``
+``BETTING_AI_RPC_SECRET``         ARN of the secret with ``["https://...", ...]``
+``BETTING_AI_INTENTS_TABLE`` ...  ``APPROVALS``, ``QUOTES``, ``SIGNED``, ``SIGNER``, ``TRANSFERS``
+``BETTING_AI_OBJECTS_BUCKET``     where receipts are handed over to ``ingest_raw``
+================================  =================================================================
 
-Of the tables it reads items of all by key, of ``signer`` only whose a nonce is, and writes
-``quotes`` and ``transfers``.
+Reads all tables by key, of ``signer`` whose a nonce is alone; writes ``quotes``, ``transfers``.
 """
 
 from __future__ import annotations
@@ -32,11 +30,7 @@ function = Function("broadcast_transfer")
 
 
 def take(record: DynamoDBRecord) -> None:
-    """Do what a new row asks for; by its key alone, for what it says is read where it lies.
-
-    What cannot be quoted now is followed all the same, and quoted by a round of a later minute: a
-    row that came again until then would keep all that come after it waiting.
-    """
+    """Do what a new row asks for; by its key alone, for what it says is read where it lies."""
     key = (record.dynamodb.keys if record.dynamodb else None) or {}
     intent_id, _, attempt = str(key.get("id", "")).partition("#")
     if attempt == "refused":  # for whoever asked; there is nothing to send
@@ -51,6 +45,7 @@ def take(record: DynamoDBRecord) -> None:
     except DomainError as error:
         if attempt or isinstance(error, StorageUnavailableError):
             raise
+        # A later minute quotes it. If its row came again until then, all after it would wait.
         function.count("TransferTroubles", 1)
         trouble(intent_id or None, error)
 
