@@ -13,6 +13,7 @@ from security.signer.world import (
     GWEI,
     NOW,
     TOKEN,
+    Gone,
     World,
     at_once,
     code,
@@ -67,13 +68,6 @@ def test_a_dearer_replacement_promises_more(server: World) -> None:
         Code.INSUFFICIENT_FUNDS
     )
     assert code(server.ask(intent(), native_balance=owed + TENTH + FEE)) is None
-
-
-class Gone:
-    """A custody whose process ends."""
-
-    def sign(self, *_: Any) -> bytes:
-        raise KeyboardInterrupt
 
 
 def test_what_expired_unsigned_promises_nothing(world: World) -> None:

@@ -12,7 +12,7 @@ import pytest
 from betting_signer.contract import Code, told
 from betting_signer.state import Control
 from betting_signer.store import UnavailableError
-from security.signer.world import ADDRESS, NOW, Watched, World, code, intent, policy, quote
+from security.signer.world import ADDRESS, NOW, Gone, Watched, World, code, intent, policy, quote
 
 ON = Control(True, policy().policy_hash, NOW + timedelta(days=1), 0).content()
 MALFORMED: list[Any] = [
@@ -86,10 +86,6 @@ def test_unreadable_refuses(world: World) -> None:
 
 
 def test_what_was_reserved_is_not_signed_once_it_is_off(world: World) -> None:
-    class Gone:
-        def sign(self, *_: object) -> bytes:
-            raise KeyboardInterrupt
-
     wish = intent()
     with pytest.raises(KeyboardInterrupt):
         world.ask(wish, world.signer(custody=Gone()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,6 +15,7 @@ from security.signer.world import (
     COIN,
     NOW,
     TOKEN,
+    Gone,
     World,
     at_once,
     code,
@@ -63,10 +63,6 @@ def test_caps_are_of_each_asset(server: World) -> None:
 
 
 def test_what_is_reserved_and_never_signed_counts(server: World) -> None:
-    class Gone:
-        def sign(self, *_: Any) -> bytes:
-            raise KeyboardInterrupt
-
     server.under(with_asset(policy(), per_day=2 * TENTH))
     with pytest.raises(KeyboardInterrupt):
         server.ask(intent(), server.signer(custody=Gone()))

@@ -18,6 +18,7 @@ from security.signer.world import (
     GWEI,
     NOW,
     TOKEN,
+    Gone,
     Watched,
     World,
     at_once,
@@ -32,13 +33,6 @@ from security.signer.world import (
 
 FEES = ("max_fee_per_gas", "max_priority_fee_per_gas")
 LATE = NOW + timedelta(minutes=15)
-
-
-class Gone:
-    """A custody during which the process ends."""
-
-    def sign(self, *_: Any) -> bytes:
-        raise KeyboardInterrupt
 
 
 def dropped(world: World, **wished: Any) -> Any:

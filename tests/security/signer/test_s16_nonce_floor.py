@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +9,7 @@ from hypothesis import strategies as st
 from betting_signer.contract import Code
 from betting_signer.nonces import allocated
 from betting_signer.service import Gap
-from security.signer.world import ADDRESS, World, code, intent, policy, with_chain
+from security.signer.world import ADDRESS, Gone, World, code, intent, policy, with_chain
 
 
 def nonce(world: World, floor: int) -> int:
@@ -51,10 +49,6 @@ def test_a_wallet_with_a_past_begins_where_its_policy_says(server: World) -> Non
 
 
 def test_gaps_are_reported_by_name(world: World) -> None:
-    class Gone:
-        def sign(self, *_: Any) -> bytes:
-            raise KeyboardInterrupt
-
     nonce(world, 0)
     wish = intent()
     with pytest.raises(KeyboardInterrupt):

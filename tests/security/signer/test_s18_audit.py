@@ -15,6 +15,7 @@ from betting_signer.state import START
 from security.signer.world import (
     ADDRESS,
     STRANGER,
+    Gone,
     Watched,
     World,
     dearer,
@@ -149,10 +150,6 @@ def test_where_another_copy_lies_nothing_is_signed(world: World) -> None:
 
 def test_a_line_that_is_gone_stops_what_stands_on_it(server: World) -> None:
     wish = intent()
-
-    class Gone:
-        def sign(self, *_: object) -> bytes:
-            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         server.ask(wish, server.signer(custody=Gone()))

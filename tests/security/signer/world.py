@@ -271,6 +271,13 @@ class Watched:
         return raw
 
 
+class Gone:
+    """A custody during which the process ends."""
+
+    def sign(self, *_: Any) -> bytes:
+        raise KeyboardInterrupt
+
+
 def decided(
     wish: Intent,
     chosen: Policy | None = None,

@@ -25,7 +25,7 @@ from chain.evm import COIN, Chain, evm
 from security.marks import nothing_told
 from security.signer.world import ADDRESS
 from security.wallet import flow_work
-from security.wallet.flow import Flow, now, on_dynamo, on_postgres, payee, wait_for
+from security.wallet.flow import Flow, now, payee, wait_for
 
 KILLS = 100  # of each store
 OUT = 12  # times that something goes out within a commit, at most
@@ -58,16 +58,6 @@ def killed(workshop: subprocess.Popen[str], told: dict[str, Any]) -> int:
     workshop.stdin.write(json.dumps(told) + "\n")
     workshop.stdin.flush()
     return int(workshop.stdout.readline())
-
-
-@pytest.fixture(params=["dynamo", "postgres"])
-def flow(request: pytest.FixtureRequest, chain: Chain, tmp_path: Path) -> Iterator[Flow]:
-    if request.param == "dynamo":
-        one = on_dynamo(request.getfixturevalue("aws"), chain, tmp_path)
-    else:
-        one = on_postgres(request.getfixturevalue("empty_url"), chain, tmp_path)
-    yield one
-    one.close()
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from betting_ai.clock import MovingClock
 from betting_ai.errors import ChainOfflineError
 from betting_signer.contract import Code, Intent, Refusal, Signed
 from chain.evm import COIN, GWEI, Chain, relay
-from security.signer.world import ADDRESS
+from security.signer.world import ADDRESS, Gone
 from security.wallet.flow import Flow, now, payee, policy
 
 
@@ -164,10 +164,6 @@ def test_an_endpoint_that_hangs_up_mid_flight_loses_nothing(flow: Flow, chain: C
 
 @pytest.mark.parametrize("idle", [timedelta(0), timedelta(days=20)])
 def test_the_gap_of_what_expired_is_closed(flow: Flow, chain: Chain, idle: timedelta) -> None:
-    class Gone:
-        def sign(self, *_: Any) -> bytes:
-            raise KeyboardInterrupt
-
     flow.clock = MovingClock(now())
     lost = flow.wish(to=1)
     carry = flow.carry()

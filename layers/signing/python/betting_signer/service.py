@@ -263,7 +263,7 @@ class Signer:
         )
 
     def _committed(self, desk: _Desk, quote: Quote) -> tuple[Committed, ...]:
-        """What nonces from the chain's next one on may take; nothing what can not be signed."""
+        """What nonces from the chain's next one on may take; an expired one if it was signed."""
         open_ = desk.head.committed.get(quote.chain_id, {})
         return tuple(
             one
