@@ -10,9 +10,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from pydantic import SecretStr
 
-from betting_ai.adapters.chain.transport import RpcLimits
-from betting_ai.domain.chains import Asset, default_assets, find_asset
+from betting_ai.adapters.chain.nodes import EvmNodes
+from betting_ai.adapters.chain.transport import RpcLimits, limits_of
+from betting_ai.clock import SystemClock
+from betting_ai.domain.chains import Asset, default_assets, find_asset, find_chain
 from betting_ai.domain.fees import Fee, FeeKind
 from betting_ai.domain.transfers import Rejection, transfer_call
 from betting_ai.errors import (
@@ -419,6 +422,31 @@ def test_addresses_that_cannot_be_used_are_refused_unseen(urls: list[str], nodes
     assert "k3y" not in str(caught.value)
     with pytest.raises(InvalidInputError, match="twice"):
         nodes_of("https://example.org", "https://example.org")
+
+
+@pytest.mark.parametrize(
+    ("urls", "least"),
+    [
+        (["https://a.example/k3y", "https://b.example/k3y"], 2),
+        (["https://a.example", "http://127.0.0.1:8545"], 2),
+        (["http://127.0.0.1:8545"], 1),
+        (["http://127.0.0.1:8545", "http://localhost:8546"], 1),
+        (["https://a.example/k3y"], None),
+        (["https://a.example/k3y", "https://A.example/other"], None),
+    ],
+)
+def test_where_money_is_real_no_stranger_is_believed_alone(
+    urls: list[str], least: int | None
+) -> None:
+    given = [SecretStr(url) for url in urls]
+    assert limits_of(find_chain(97), given) == RpcLimits()
+    if least is not None:
+        assert limits_of(find_chain(56), given).least == least
+        EvmNodes(56, given, SystemClock()).close()
+        return
+    with pytest.raises(InvalidInputError, match="two of different providers") as caught:
+        EvmNodes(56, given, SystemClock())
+    assert "k3y" not in str(caught.value)
 
 
 def test_after_random_transfers_everything_adds_up_to_the_wei(

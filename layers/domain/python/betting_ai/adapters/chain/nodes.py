@@ -12,7 +12,12 @@ from pydantic import SecretStr
 
 from betting_ai.adapters.chain.endpoint import Endpoint, Reading
 from betting_ai.adapters.chain.signed import checksummed, verified_hash
-from betting_ai.adapters.chain.transport import EndpointFailedError, RpcLimits, check_urls
+from betting_ai.adapters.chain.transport import (
+    EndpointFailedError,
+    RpcLimits,
+    check_urls,
+    limits_of,
+)
 from betting_ai.clock import Clock
 from betting_ai.domain.chains import Asset, Chain, find_chain
 from betting_ai.domain.fees import Fee, FeeKind
@@ -47,15 +52,15 @@ class EvmNodes:
             chain_id: the chain they must be of.
             urls: their addresses, which may hold keys and are never shown.
             clock: tells which of them do not keep up.
-            limits: how they are treated.
+            limits: how they are treated; as `limits_of` has it without.
 
         Raises:
             InvalidInputError: there is no such chain, or an address is not usable.
         """
         self._chain = find_chain(chain_id)
         self._clock = clock
-        self._limits = limits or RpcLimits()
         usable = check_urls(urls, f"the endpoints of chain {chain_id}")
+        self._limits = limits or limits_of(self._chain, usable)
         if self._limits.least > len(usable):
             raise InvalidInputError(f"chain {chain_id} has fewer endpoints than have to answer")
         self._endpoints = [

@@ -15,9 +15,11 @@ from pydantic import SecretStr
 from web3.providers.base import JSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
+from betting_ai.domain.chains import Chain
 from betting_ai.errors import InvalidInputError
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_WITNESSES: Final = 2
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,25 @@ def check_urls(urls: Sequence[SecretStr], setting: str) -> tuple[SecretStr, ...]
     if len(set(told)) < len(told):
         raise InvalidInputError(f"{setting} names an endpoint twice, which would be no witness")
     return tuple(urls)
+
+
+def limits_of(chain: Chain, urls: Sequence[SecretStr]) -> RpcLimits:
+    """How the endpoints of a chain are treated: where money is real, none is believed alone.
+
+    A node on this machine is its owner's own, and is.
+
+    Raises:
+        InvalidInputError: they are fewer than have to agree, or all of one provider.
+    """
+    hosts = {urlsplit(url.get_secret_value()).hostname for url in urls}
+    if chain.testnet or hosts <= _LOOPBACK:
+        return RpcLimits()
+    if len(hosts) < _WITNESSES:
+        raise InvalidInputError(
+            "where money is real no endpoint is believed alone: BETTING_AI_RPC_URLS needs two of"
+            " different providers, and three to go on while one of them is down"
+        )
+    return RpcLimits(least=_WITNESSES)
 
 
 def _usable(url: str) -> bool:
