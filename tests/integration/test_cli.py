@@ -329,6 +329,21 @@ def test_doctor_finds_no_database_without_making_one(betting_ai: Command, home: 
     assert list(home.iterdir()) == []
 
 
+def test_what_predicting_runs_on_is_told_once_where_it_is_missing(betting_ai: Command) -> None:
+    """As after an installation without the extra."""
+    without = "import sys; sys.modules['onnxruntime'] = None; "
+    without += "from betting_ai.cli.main import main; sys.argv[1:] = ['doctor']; sys.exit(main())"
+    told = subprocess.run(
+        [sys.executable, "-c", without],
+        env=betting_ai.environment | {"COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    line = "problem: predicting needs more libraries; install betting-ai[inference]"
+    assert (told.returncode, told.stdout.splitlines().count(line)) == (1, 1)
+
+
 @pytest.fixture
 def live_folder(tmp_path: Path) -> Path:
     """The present season: a match a week ago, and one a few hours from now."""

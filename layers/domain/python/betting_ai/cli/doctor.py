@@ -34,6 +34,7 @@ def doctor(as_json: Json = False) -> None:
 def _print(report: Mapping[str, Any]) -> None:
     from rich import box
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = Console(highlight=False)
@@ -41,12 +42,12 @@ def _print(report: Mapping[str, Any]) -> None:
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     for name, value in _lines(report):
-        grid.add_row(name, value)
+        grid.add_row(name, escape(value))
     console.print(grid)
     for note in report["notes"]:
-        console.print(f"note: {note}", style="yellow")
+        console.print(f"note: {escape(note)}", style="yellow")
     for problem in report["problems"]:
-        console.print(f"problem: {problem}", style="red")
+        console.print(f"problem: {escape(problem)}", style="red")
     if report["ok"] and report["database"].get("rows", {}).get("events"):
         console.print("Everything is in order.", style="green")
     elif report["ok"]:
@@ -64,6 +65,10 @@ def _lines(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         "api_authorities": "the names of this machine",
         "api_origins": "none",
         "api_proxies": "none",
+        "rpc_urls": "none",
+        "wallet_assets": "all that are well known",
+        "wallet_tokens": "none",
+        "wallet_watched": "none",
     }
     lines = [
         (name.replace("_", " "), none.get(name, "all") if value == [] else _words(value))

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from betting_ai.domain.markets import BettingMarket, betting_market
-from betting_ai.errors import InvalidInputError, ModelError
+from betting_ai.errors import ExtraMissingError, InvalidInputError, ModelError
 from betting_ai.features.facts import Floats
 from betting_ai.features.spec import consensus_columns
 from betting_ai.models.manifest import MEMBERS
@@ -96,9 +96,14 @@ def session(graph: bytes) -> Any:  # noqa: ANN401 - the runtime has no types
 
     Raises:
         ModelError: the bytes are not a graph this runtime can run.
+        ExtraMissingError: there is no runtime.
     """
-    import onnxruntime as ort  # noqa: PLC0415 - slow, and most functions predict nothing
-
+    try:
+        import onnxruntime as ort  # noqa: PLC0415 - slow, and most functions predict nothing
+    except ModuleNotFoundError:
+        raise ExtraMissingError(
+            "predicting needs more libraries; install betting-ai[inference]"
+        ) from None
     ort.disable_telemetry_events()
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

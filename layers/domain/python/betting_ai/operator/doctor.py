@@ -33,7 +33,7 @@ def _examine(app: App) -> dict[str, Any]:
     frequency = _frequency(app, problems)
     return {
         "ok": not problems,
-        "problems": problems,
+        "problems": list(dict.fromkeys(problems)),
         "notes": [*_notes(app, database), *_feed_notes(feeds)],
         "settings": _settings(app),
         "alerts": alerts,
