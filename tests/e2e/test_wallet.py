@@ -56,17 +56,22 @@ def test_the_wallet_is_shown_and_cannot_be_used(
     flow.wish(2, COIN // 50, intent_id=second)
     flow.wish(1000, COIN // 40, intent_id=third)
     flow.go()
+    hashed = str(api.app.read_transfer(first).transfer.tx_hash)
     for theme in ("light", "dark"):
         for device in ("desktop", "phone"):
             with watched(browser, api.url, theme, device) as seen:
                 seen.page.goto("wallet")
                 main = seen.page.locator("main")
                 for words in (
-                    "0.010000000000000001 BNB", payee(1), "Final", "0.02 BNB", payee(2),
+                    "0.010000000000000001 BNB", payee(1), "Confirmed", "0.02 BNB", payee(2),
                     "0.025 BNB", payee(1000), "destination not allowed", "Requested", "0 of 15",
                     "test network", ADDRESS, "not read from the chain yet",
+                    first, second, third, hashed,
                 ):  # fmt: skip
                     expect(main).to_contain_text(words)
+                hidden = "all => all.some(one => one.scrollWidth > one.clientWidth)"
+                if device == "desktop":
+                    assert not seen.page.locator(".scroll").evaluate_all(hidden)
                 assert seen.page.locator("main form, main button, main input").count() == 0
                 assert seen.outside() == []
                 assert (seen.audit(), seen.wrong) == ([], [])

@@ -710,6 +710,7 @@ def wallet_view(
                 "id": str(told.transfer.id),
                 "amount": f"{told.transfer.amount:f} {told.transfer.token}",
                 "to": told.transfer.to_address,
+                "tx_hash": told.transfer.tx_hash,
                 "asked_at": rfc3339(told.transfer.created_at),
                 "status": told.transfer.status,
                 "confirmations": f"{told.transfer.confirmations} of {told.needs_confirmations}",
@@ -729,8 +730,9 @@ def _receipt(receipt: TransferReceipt, wallet: Wallet) -> View:
         "id": receipt.intent_id,
         "amount": amount,
         "to": receipt.recipient,
+        "tx_hash": receipt.tx_hash,
         "asked_at": rfc3339(receipt.asked_at),
-        "state": receipt.state,
+        "status": "confirmed" if receipt.state == "final" else receipt.state,
         "fee": None if receipt.fee is None else f"{coin.text(receipt.fee)} {coin.symbol}",
         "reason": _reason(receipt.reason),
     }
