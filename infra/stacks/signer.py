@@ -105,6 +105,8 @@ class SignerStack(cdk.Stack):
         self._let_people()
         self._tell_functions(data)
         for title, value in {
+            **({"WalletAddress": self._wallet.address} if self._wallet.address else {}),
+            "WalletNetwork": self._wallet.network,
             "KeySecretArn": self._key_secret.ref,
             "StampsArn": self._stamps.ref,
             "NodesArn": self._nodes.ref,
@@ -510,11 +512,15 @@ class SignerStack(cdk.Stack):
             )
         )
         let(self._policy_approver, "dynamodb:PutItem", on=state, row="control")
+        # Where the tables are, which are named by nobody.
+        for role in (self._custodian, self._policy_approver, self._approver):
+            let(role, "cloudformation:DescribeStacks", on=[self.stack_id])
         # To approve one has to see.
         for role in (self._custodian, self._policy_approver):
             let(role, "dynamodb:GetItem", on=state)
         let(self._policy_approver, "s3:GetObject", on=[self._copies.arn_for_objects("audit/*")])
         let(self._policy_approver, "s3:ListBucket", on=[self._copies.bucket_arn])
+        let(self._approver, "dynamodb:GetItem", on=state, row="policy")
         let(self._approver, "dynamodb:PutItem", on=[self.approvals.table_arn])
         let(
             self._approver,

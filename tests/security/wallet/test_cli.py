@@ -16,6 +16,7 @@ from pg8000.exceptions import DatabaseError
 
 from betting_ai.cli.main import main
 from betting_ai.errors import StorageUnavailableError
+from betting_signer.contract import Intent
 from betting_signer.copies import FolderCopies
 from betting_signer.custody import KeystoreCustody, address_of
 from chain.evm import COIN, Chain, evm
@@ -193,8 +194,39 @@ def test_a_second_person_approves_exactly_one(typed: Type, flow: Flow) -> None:
     assert "0.9 BNB" in out
     assert told(typed, "status", asked["id"])["status"] == "approved"
     assert told(typed, "approve", asked["id"], "--as", "owner", "--yes")["new"] is False
+    flow.under(policy(97, approvers=["owner", "friend"]))
+    code, out, err = typed("approve", asked["id"], "--as", "friend", "--yes")
+    assert (code, out, "owner approved this transfer at 20" in err) == (1, "", True)
     flow.go()
     assert told(typed, "status", asked["id"])["status"] == "sent"
+
+
+def test_what_no_word_can_help_is_not_approved(typed: Type, flow: Flow) -> None:
+    def asked(amount: str) -> str:
+        return str(told(typed, "send", amount, "bnb", payee(2), "--for-approval", "--yes")["id"])
+
+    small, much, good = asked("0.1"), asked("1.1"), asked("0.9")
+    for name, approver, why in (
+        (small, "owner", "without --for-approval"),
+        (much, "owner", "moves at most 1 BNB at once"),
+        (good, "somebody", "no approver 'somebody'; it has owner"),
+    ):
+        code, out, err = typed("approve", name, "--as", approver, "--yes")
+        assert (code, err.count("\n"), "Approved" in out) == (2, 1, False)
+        assert why in err
+        text, _ = flow.store.intent(name) or ("", "")
+        assert flow.store.approval(Intent.loads(text).request_hash) is None
+    assert told(typed, "approve", good, "--as", "owner", "--yes")["new"] is True
+    flow.go()
+    assert told(typed, "status", good)["status"] == "sent"
+    code, out, _ = typed("status", small)
+    assert (code, "lifetime_too_long" in out, "ask again without" in out) == (0, True, True)
+
+
+def test_what_is_asked_by_hand_needs_a_hand(typed: Type) -> None:
+    code, out, err = typed("send", "0.1", "BNB", payee(1), "--json", typed="")
+    assert (code, out.strip()) == (2, "")
+    assert "in a terminal" in err
 
 
 def test_why_it_was_refused_is_told(typed: Type, flow: Flow) -> None:
@@ -225,6 +257,37 @@ def test_the_policy_is_approved_by_its_hash_and_switched(
     flow.desk.set_policy(policy(97, payees=9).dumps())
     code, _, err = typed("enable")
     assert (code, "was not approved" in err) == (2, True)
+
+
+def test_a_policy_is_proposed_by_one_and_approved_by_another(
+    typed: Type, flow: Flow, tmp_path: Path
+) -> None:
+    file = tmp_path / "policy.json"
+    file.write_text(policy(97, payees=3).dumps())
+    found = told(typed, "policy", "propose", str(file))["policy_hash"]
+    shown = told(typed, "policy", "show")
+    assert (shown["policy_hash"], shown["approved"], shown["enabled"]) == (found, False, False)
+    flow.wish(1, COIN // 100)
+    flow.go()
+    assert flow.store.head(ADDRESS).nonces == {}, "what was approved is not what is kept"
+    code, out, err = typed("policy", "approve", "--hash", "0" * 64)
+    assert (code, out, found in err) == (2, "", True)
+    code, out, _ = typed("policy", "approve", "--hash", found)
+    assert code == 0
+    assert payee(2) in out, "it shows what it approves"
+    told(typed, "enable")
+    flow.wish(1, COIN // 100)
+    flow.go()
+    assert flow.store.head(ADDRESS).nonces == {97: 1}
+    other = file.read_text().replace(ADDRESS, payee(60))
+    file.write_text(other)
+    for words in (
+        ("propose",),
+        ("approve", "--hash", told(typed, "policy", "hash", str(file))["policy_hash"]),
+    ):
+        code, out, err = typed("policy", *words, str(file))
+        assert (code, out, "another wallet" in err) == (2, "", True)
+    assert told(typed, "policy", "show")["policy_hash"] == found
 
 
 def test_one_changed_byte_of_the_audit_is_found(
@@ -293,7 +356,7 @@ def test_a_lost_copy_is_found(typed: Type, flow: Flow, tmp_path: Path) -> None:
     (copy,) = (tmp_path / "copies" / "audit" / ADDRESS).iterdir()
     copy.unlink()
     code, _, err = typed("audit", "verify", "--copies", str(tmp_path / "copies"))
-    assert (code, "copy 1 of the audit" in err) == (1, True)
+    assert (code, "copy 1 of the audit" in err, "is missing" in err) == (1, True, True)
     assert isinstance(flow.copies, FolderCopies)
 
 
@@ -323,11 +386,14 @@ def test_a_lock_is_released_by_who_approves_policies(typed: Type, flow: Flow) ->
     asked = told(typed, "send", "0.1", "BNB", payee(1), "--yes")
     flow.go()
     assert told(typed, "status", asked["id"])["reason"] == "locked"
-    told(typed, "enable", "--days", "1")
+    assert told(typed, "policy", "show")["locked"] is True
+    code, out, err = typed("enable", "--days", "1")
+    assert (code, out, "--release" in err) == (2, "", True)
     first = told(typed, "send", "0.1", "BNB", payee(1), "--yes")
     flow.go()
     assert told(typed, "status", first["id"])["reason"] == "locked"
     told(typed, "enable", "--days", "1", "--release")
+    assert told(typed, "policy", "show")["locked"] is False
     second = told(typed, "send", "0.1", "BNB", payee(1), "--yes")
     flow.go()
     assert told(typed, "status", second["id"])["status"] == "sent"

@@ -105,7 +105,7 @@ class Voice:
 environment: Final[ContextVar[str | None]] = ContextVar("environment", default=None)
 """The environment of AWS that ``--env`` names; None for this machine."""
 
-REMOTE: Final = ("db", "doctor", "history", "ingest", "keys", "review", "settle")
+REMOTE: Final = ("db", "doctor", "history", "ingest", "keys", "review", "settle", "wallet")
 """Commands that can be had of an environment, if only in part."""
 
 
@@ -118,8 +118,8 @@ def refuse_remote() -> None:
     if (name := environment.get()) is not None:
         raise InvalidInputError(
             f"environment {name} can be asked for db upgrade, doctor, history export, "
-            "history verify, ingest --again, keys, review and settle; for anything else leave "
-            "--env (BETTING_AI_ENV) out"
+            "history verify, ingest --again, keys, review, settle, and wallet but for send, follow "
+            "and tables; for anything else leave --env (BETTING_AI_ENV) out"
         )
 
 

@@ -9,6 +9,7 @@ from betting_ai.cli.context import Voice, current_settings, environment
 from betting_ai.errors import DomainError, ExtraMissingError
 
 if TYPE_CHECKING:
+    from betting_ai.adapters.aws.environment import Environment
     from betting_ai.operator.answers import Answer
 
 
@@ -53,17 +54,26 @@ def _here(command: str, arguments: Mapping[str, Any]) -> Answer:
 
 
 def _there(name: str, command: str, arguments: Mapping[str, Any]) -> Answer:
+    from betting_ai.operator.answers import Answer
+
+    told = environment_of(name).ask(command, arguments)
+    if (error := told.get("error")) is not None:
+        raise ToldError(error["message"], error["code"], told["exit_code"])
+    return Answer(
+        told["output"], told["exit_code"], tuple(told.get("notes", ())), told.get("words", "")
+    )
+
+
+def environment_of(name: str) -> Environment:
+    """An environment of AWS.
+
+    Raises:
+        ExtraMissingError: asking one needs more libraries.
+    """
     try:
         from betting_ai.adapters.aws.environment import Environment
     except ModuleNotFoundError:
         raise ExtraMissingError(
             "asking an environment of AWS needs more libraries; install betting-ai[aws]"
         ) from None
-    from betting_ai.operator.answers import Answer
-
-    told = Environment(name).ask(command, arguments)
-    if (error := told.get("error")) is not None:
-        raise ToldError(error["message"], error["code"], told["exit_code"])
-    return Answer(
-        told["output"], told["exit_code"], tuple(told.get("notes", ())), told.get("words", "")
-    )
+    return Environment(name)

@@ -78,18 +78,32 @@ class Environment:
             raise self._unavailable("what it answered is of another version")
         return answer
 
-    def _function(self) -> str:
-        stack = f"betting-ai-{self.name}-compute"
+    def outputs(self, stack: str) -> dict[str, str]:
+        """What one of its stacks tells of itself.
+
+        Args:
+            stack: such as ``"compute"``.
+
+        Raises:
+            EnvironmentUnavailableError: there is none, or it may not be asked.
+        """
+        name = self._stack(stack)
         try:
-            [found] = client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+            [found] = client("cloudformation").describe_stacks(StackName=name)["Stacks"]
         except FAILURES as error:
             if code_of(error) == "ValidationError":
-                raise self._unavailable(f"there is no stack {stack} here") from error
+                raise self._unavailable(f"there is no stack {name} here") from error
             raise self._unavailable(_why(error)) from error
-        for output in found.get("Outputs", ()):
-            if output["OutputKey"] == OUTPUT:
-                return str(output["OutputValue"])
-        raise self._unavailable(f"stack {stack} has no output {OUTPUT}")
+        return {one["OutputKey"]: str(one["OutputValue"]) for one in found.get("Outputs", ())}
+
+    def _function(self) -> str:
+        found = self.outputs("compute").get(OUTPUT)
+        if found is None:
+            raise self._unavailable(f"stack {self._stack('compute')} has no output {OUTPUT}")
+        return found
+
+    def _stack(self, name: str) -> str:
+        return f"betting-ai-{self.name}-{name}"
 
     def _unavailable(self, why: str) -> EnvironmentUnavailableError:
         return EnvironmentUnavailableError(f"environment {self.name}: {why}")
