@@ -213,28 +213,33 @@ def _check_database(connect: Callable[[], Any]) -> None:
                 made.run(f"SELECT FROM signer.{table} LIMIT 0")
         finally:
             made.close()
-    except native.DatabaseError as error:
-        why = _why(error.args[0] if error.args else {}, entered=entered)
-    except (native.InterfaceError, OSError):
-        why = "the database cannot be reached; the embedded one runs while `wallet follow` does"
+    except (native.DatabaseError, native.InterfaceError, OSError) as error:
+        why = _why(error, entered=entered)
     if why:
         raise SetupError(f"SIGNER_DATABASE_URL: {why}")
 
 
-def _why(told: object, *, entered: bool) -> str:
-    """What a database's refusal means; its own words may quote what was sent."""
+def _why(error: BaseException, *, entered: bool) -> str:
+    """What a database's failure means; its own words may quote what was sent."""
+    # Where the driver's goodbye fails as well, that hides what the database said.
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, native.DatabaseError):
+        cause = cause.__context__
+    if cause is None:
+        return "the database cannot be reached; the embedded one runs while `wallet follow` does"
+    told = cause.args[0] if cause.args else {}
     code = str(told.get("C", "")) if isinstance(told, Mapping) else ""
-    if code.startswith("28"):
-        return "the database does not let this user in"
-    if code == "3D000":
-        return "there is no such database"
-    if code == "42501" and not entered:
-        return f"its user is not a member of the role {ROLE}, which is to be granted to it"
-    if code == "22023":
-        return f"the role {ROLE} is missing: {_TELL_TABLES}"
-    if code in {"3F000", "42P01", "42501"}:
-        return f"the wallet's tables are missing or of an older version: {_TELL_TABLES}"
-    return f"the database refuses (SQLSTATE {code or 'unknown'})"
+    missing = f"the wallet's tables are missing or of an older version: {_TELL_TABLES}"
+    outside = f"its user is not a member of the role {ROLE}, which is to be granted to it"
+    return {
+        "28000": "the database does not let this user in",
+        "28P01": "the database does not let this user in",
+        "3D000": "there is no such database",
+        "22023": f"the role {ROLE} is missing: {_TELL_TABLES}",
+        "3F000": missing,
+        "42P01": missing,
+        "42501": missing if entered else outside,
+    }.get(code, f"the database refuses (SQLSTATE {code})")
 
 
 def _check_key(custody: KeystoreCustody, address: str) -> None:
