@@ -28,6 +28,7 @@ NEVER_MET = {
     "chain_failed": "the API never asks a chain",
     "chain_offline": "the API never asks a chain",
     "chain_disagreement": "the API never asks a chain",
+    "chain_behind": "the API never asks a chain",
     "insufficient_funds": "the API never asks a chain",
     "transfer_reverts": "the API never asks a chain",
     "fee_too_high": "fees are told by a chain",

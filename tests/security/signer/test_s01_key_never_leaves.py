@@ -141,7 +141,7 @@ def test_no_error_shows_the_key(aws: FakeAws, tmp_path: Path) -> None:
         assert raised.value.__cause__ is None
         assert not any(map(secrets_in, frames(raised.value)))
         codes.add(raised.value.code)
-    assert codes == {"malformed", "unavailable", "mismatch", "failed"}
+    assert codes == {"malformed", "unavailable", "password", "mismatch", "failed"}
 
 
 def test_no_error_of_what_signs_shows_the_key(monkeypatch: pytest.MonkeyPatch) -> None:

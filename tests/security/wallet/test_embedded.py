@@ -20,7 +20,7 @@ from security.wallet.terminal import terminal
 __all__ = ["home"]
 PASSWORD = "correct horse battery"  # noqa: S105 - of tests
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "wallet.md"
-RUNS = {"anvil": "Listening on", "betting-ai wallet follow": "", "python -m": '"ready"'}
+RUNS = {"anvil": "Listening on", "betting-ai wallet follow": "following 0x", "python -m": '"ready"'}
 """What goes on in a terminal of its own, and what it says once it does."""
 
 

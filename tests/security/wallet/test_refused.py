@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -12,10 +13,11 @@ from betting_ai.clock import SystemClock
 from betting_ai.domain.chains import find_asset
 from betting_ai.domain.fees import FeeCeilings, FeeKind
 from betting_ai.domain.transfers import FOR_GOOD, Purpose
+from betting_ai.errors import FeeTooHighError, InsufficientFundsError
 from betting_ai.usecases.carry_transfers import CarryTransfers, Wallet
 from betting_ai.usecases.request_transfer import ReadTransfer
 from betting_signer.contract import Code, Intent
-from chain.evm import COIN
+from chain.evm import COIN, Chain
 from security.signer.world import ADDRESS
 from security.wallet.flow import Flow, payee, policy
 
@@ -50,7 +52,8 @@ def asked(flow: Flow, **wish: Any) -> tuple[Intent, CarryTransfers]:
     """A wish that the signer has answered once."""
     put = flow.wish(intent_id=str(uuid4()), **wish)
     carry = flow.carry()
-    flow.begin(carry)
+    with suppress(InsufficientFundsError):  # told by a stream, which comes again
+        flow.begin(carry)
     carry()
     flow.sign()
     return put, carry
@@ -135,3 +138,28 @@ def test_a_refusal_is_nothing_to_send(flow: Flow) -> None:
     wish, _ = asked(flow, to=1000)
     assert flow.rows.signatures(wish.intent_id) == []
     assert flow.state(wish).attempts == ()
+
+
+def test_what_is_not_even_put_to_the_signer_has_a_reason(flow: Flow, chain: Chain) -> None:
+    chain("anvil_setBalance", ADDRESS, hex(COIN // 200))
+    wish, carry = asked(flow)
+    assert told(flow, wish) == ("requested", "insufficient_funds")
+    kept = flow.state(wish).version
+    carry()
+    assert flow.state(wish).version == kept
+    assert told(flow, wish, timedelta(minutes=14)) == ("refused", "insufficient_funds")
+    chain("anvil_setBalance", ADDRESS, hex(COIN))
+    carry()
+    assert told(flow, wish) == ("requested", None)
+    assert [type(one).__name__ for one in flow.sign()] == ["Signed"]
+    carry()
+    assert told(flow, wish) == ("sent", None)
+
+
+def test_a_fee_that_is_too_high_is_the_reason(flow: Flow) -> None:
+    wish = flow.wish(intent_id=str(uuid4()))
+    low = flow.carry(gwei=0)
+    with suppress(FeeTooHighError):
+        flow.begin(low)
+    low()
+    assert told(flow, wish) == ("requested", "fee_too_high")

@@ -11,14 +11,19 @@ import pytest
 
 from betting_ai.clock import MovingClock
 from betting_ai.errors import ChainOfflineError
+from betting_ai.usecases.carry_transfers import Carried
 from betting_signer.contract import Code, Intent, Refusal, Signed
-from chain.evm import COIN, GWEI, Chain, relay
+from chain.evm import COIN, GWEI, Chain, evm, relay
 from security.signer.world import ADDRESS, Gone
 from security.wallet.flow import Flow, now, payee, policy
 
 
 def signed(outcomes: list[Any]) -> list[Signed]:
     return [one for one in outcomes if isinstance(one, Signed)]
+
+
+def codes(done: Carried) -> list[str]:
+    return [one.error.code for one in done.troubles]
 
 
 def test_eight_senders_at_once_share_no_nonce(flow: Flow, chain: Chain) -> None:
@@ -86,6 +91,51 @@ def test_a_reorganised_chain_pays_once(flow: Flow, chain: Chain) -> None:
     assert flow.state(wish).state.value == "final"
     assert chain.balance(payee(0)) == wish.amount
     assert chain.nonce(ADDRESS) == 1
+
+
+def test_a_chain_that_is_begun_anew_is_told(flow: Flow, chain: Chain) -> None:
+    for place in range(2):
+        flow.go()
+        wish = flow.wish(to=place)
+        flow.go()
+        chain.receipt(flow.state(wish).attempts[0].tx_hash)
+    chain.mine(16)
+    assert codes(flow.carry()()) == []
+    with evm(chain.chain_id) as anew:
+        anew("anvil_setBalance", ADDRESS, hex(100 * COIN))
+        anew.mine()
+        carry = flow.carry(anew.url)
+        assert codes(carry()) == []  # nothing waits
+        wish = flow.wish(to=2)
+        done = flow.go(carry)
+        assert codes(done) == ["chain_behind"]
+        assert str(done.troubles[0].error) == (
+            f"the chain counts 0 transactions of {ADDRESS}, 2 were expected:"
+            " is it another chain, or begun anew?"
+        )
+        assert done.quotes == 0
+        assert codes(carry()) == ["chain_behind"]
+
+
+def test_a_few_blocks_that_are_reorganised_are_no_chain_begun_anew(
+    flow: Flow, chain: Chain
+) -> None:
+    first = flow.wish()
+    carry = flow.carry()
+    flow.go(carry)
+    chain.receipt(flow.state(first).attempts[0].tx_hash)
+    chain.mine(2)
+    carry()
+    chain.mining(False)
+    second = flow.wish(to=1)
+    assert codes(flow.go(carry)) == []
+    chain("anvil_reorg", 4, [])
+    assert chain.nonce(ADDRESS) == 0
+    assert codes(carry()) == []
+    chain.mining(True)
+    chain.mine(16)
+    carry()
+    assert [flow.state(one).state.value for one in (first, second)] == ["final", "final"]
 
 
 def test_what_is_stuck_is_replaced_under_its_nonce(flow: Flow, chain: Chain) -> None:

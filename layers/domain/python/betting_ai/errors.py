@@ -265,6 +265,12 @@ class ChainDisagreementError(ChainError):
     code = "chain_disagreement"
 
 
+class ChainBehindError(ChainError):
+    """A chain does not have what was final on it: it is another one, or was begun anew."""
+
+    code = "chain_behind"
+
+
 class InsufficientFundsError(ChainError):
     """An address does not hold what a transfer and its fee need."""
 

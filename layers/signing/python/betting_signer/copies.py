@@ -47,6 +47,19 @@ class FolderCopies:
 
     root: Path
 
+    def check(self) -> None:
+        """Make the folder where there is none, and see that a copy can be kept in it.
+
+        Raises:
+            OSError: it cannot.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        # A link is how a copy gets its name; not every file system has them.
+        with tempfile.TemporaryDirectory(dir=self.root) as scratch:
+            one = Path(scratch, "one")
+            one.touch()
+            os.link(one, one.with_name("two"))
+
     def read(self, name: str) -> bytes | None:
         """A copy, where there is one."""
         try:

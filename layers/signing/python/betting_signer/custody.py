@@ -104,16 +104,25 @@ class KeystoreCustody:
         """Decrypt the key, and sign."""
         return sign_with(self._key(), address, transaction)
 
+    def address(self) -> str:
+        """Whose key it is; it is decrypted for that, and not kept.
+
+        Raises:
+            CustodyError: the file cannot be read, is no keystore, or has another password.
+        """
+        return address_of(self._key().hex())
+
     def _key(self) -> bytes:
-        key = None
+        key, code = None, "malformed"
         try:
             key = bytes(_account().decrypt(json.loads(private_text(self.path)), self.password()))
         except CustodyError:
             raise
-        except Exception:  # noqa: S110 - whatever it is, it is not told
-            pass
+        except Exception as error:  # whatever else it is, it is not told
+            if str(error) == "MAC mismatch":  # what eth_keyfile says to a wrong password
+                code = "password"
         if key is None:
-            raise CustodyError("malformed")
+            raise CustodyError(code)
         return key
 
 

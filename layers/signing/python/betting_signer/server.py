@@ -15,6 +15,9 @@ variable                        what it is
 ==============================  ==================================================================
 
 The password is never an argument, and leaves the environment alone: both can be seen by others.
+
+Everything that it needs is looked at before it is ready: the files, the folder, the database, and
+whether the password opens the key of this address. Later on it waits for what fails, and goes on.
 """
 
 from __future__ import annotations
@@ -23,23 +26,26 @@ import getpass
 import json
 import os
 import signal
+import stat
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from pg8000 import native
 
-from betting_signer.contract import Code, MalformedError, Refusal, Signed, checksummed
-from betting_signer.copies import FolderCopies
+from betting_signer.contract import Code, MalformedError, Refusal, Signed, checksummed, document
+from betting_signer.copies import CopyDiffersError, FolderCopies
 from betting_signer.custody import KeystoreCustody, private_text, stamps_of
 from betting_signer.postgres import PostgresStore
 from betting_signer.service import Signer
 from betting_signer.signing import CustodyError
-from betting_signer.store import StoreError
+from betting_signer.store import StoreError, UnavailableError
 
 ROLE: Final = "betting_signer"
 EVERY: Final = 1.0
@@ -48,6 +54,15 @@ EVERY: Final = 1.0
 _NAMES: Final = (
     *("ADDRESS", "NETWORK", "DATABASE_URL", "KEYSTORE", "REQUESTERS_FILE", "COPIES_FOLDER"),
 )
+
+
+_TABLES: Final = (
+    *("intents", "approvals", "quotes", "control", "policy", "heads", "audit", "reservations"),
+    *("signed", "refusals"),
+)
+"""Of ``schema.sql``, what the signer reads."""
+
+_TELL_TABLES: Final = "run `betting-ai wallet tables` as whoever may make roles"
 
 
 class SetupError(Exception):
@@ -98,7 +113,8 @@ def signer_of(environment: Mapping[str, str], ask: Callable[[str], str]) -> Sign
         ask: for the password, where no file has it.
 
     Raises:
-        SetupError: a variable is missing or wrong, or the password is not the keystore's.
+        SetupError: a variable is missing or wrong, what it names cannot be used, the password is
+            not the keystore's, or the key is another wallet's.
     """
     if missing := [name for name in _NAMES if not environment.get(f"SIGNER_{name}")]:
         raise SetupError(f"SIGNER_{missing[0]} is not set")
@@ -111,32 +127,156 @@ def signer_of(environment: Mapping[str, str], ask: Callable[[str], str]) -> Sign
         good = False
     if not good:
         raise SetupError("SIGNER_ADDRESS is no address, or its checksum is wrong")
+    connect = connecting(told["DATABASE_URL"])
     requesters = Path(told["REQUESTERS_FILE"])
-    file = environment.get("SIGNER_PASSWORD_FILE")
-    if file:
-
-        def password() -> str:
-            return private_text(Path(file)).rstrip("\r\n")
-    else:
-        typed = ask("Password of the keystore: ")
-
-        def password() -> str:
-            return typed
-
+    _check_requesters(requesters)
+    key = Path(told["KEYSTORE"])
+    _check_keystore(key)
+    copies = FolderCopies(Path(told["COPIES_FOLDER"]))
+    _check_copies(copies)
+    _check_database(connect)
+    custody = KeystoreCustody(key, _password(environment.get("SIGNER_PASSWORD_FILE"), ask))
+    _check_key(custody, told["ADDRESS"])
     return Signer(
         address=told["ADDRESS"],
         network=told["NETWORK"],
-        store=PostgresStore(connecting(told["DATABASE_URL"])),
-        copies=FolderCopies(Path(told["COPIES_FOLDER"])),
-        custody=KeystoreCustody(Path(told["KEYSTORE"]), password),
+        store=PostgresStore(connect),
+        copies=copies,
+        custody=custody,
         requesters=lambda requester: stamps_of(private_text(requesters), requester),
         report=lambda event, facts: tell("warning", event, **facts),
     )
 
 
-@dataclass(frozen=True)
+def _password(file: str | None, ask: Callable[[str], str]) -> Callable[[], str]:
+    """Tells the password: of the file, whenever it is needed, or as it was typed once."""
+    if file:
+        path = Path(file)
+        _private("SIGNER_PASSWORD_FILE", path)
+        return lambda: private_text(path).rstrip("\r\n")
+    typed = ask("Password of the keystore: ")
+    return lambda: typed
+
+
+def _private(setting: str, path: Path) -> str:
+    """The text of a file that only its owner may read, or what is wrong with it."""
+    with suppress(CustodyError):
+        return private_text(path)
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        why = f"{path} cannot be read: {error.strerror}"
+    else:
+        why = f"{path} cannot be read as text"
+        if not stat.S_ISREG(mode):
+            why = f"{path} is no file"
+        elif mode & 0o077:
+            why = f"others may read {path}: chmod 600 it"
+    raise SetupError(f"{setting}: {why}")
+
+
+def _check_requesters(path: Path) -> None:
+    text = _private("SIGNER_REQUESTERS_FILE", path)
+    good = False
+    with suppress(CustodyError, MalformedError):
+        good = sum(len(stamps_of(text, requester)) for requester in document(text)) > 0
+    text = ""  # of a frame that an error shows
+    if not good:
+        form = '{"api": ["a secret of 32 bytes or more"]}'
+        raise SetupError(f"SIGNER_REQUESTERS_FILE: {path} is not of the form {form}")
+
+
+def _check_keystore(path: Path) -> None:
+    """See that it has the form, before a password is asked for."""
+    good = False
+    with suppress(ValueError, RecursionError, TypeError, KeyError):
+        good = json.loads(_private("SIGNER_KEYSTORE", path))["version"] == 3
+    if not good:
+        raise SetupError(f"SIGNER_KEYSTORE: {path} is no keystore of version 3")
+
+
+def _check_copies(copies: FolderCopies) -> None:
+    try:
+        copies.check()
+    except OSError as error:
+        why = f"{copies.root} cannot be made or written: {error.strerror}"
+        raise SetupError(f"SIGNER_COPIES_FOLDER: {why}") from None
+
+
+def _check_database(connect: Callable[[], Any]) -> None:
+    why, entered = "", False
+    try:
+        made = connect()
+        entered = True
+        try:
+            for table in _TABLES:
+                made.run(f"SELECT FROM signer.{table} LIMIT 0")
+        finally:
+            made.close()
+    except (native.DatabaseError, native.InterfaceError, OSError) as error:
+        why = _why(error, entered=entered)
+    if why:
+        raise SetupError(f"SIGNER_DATABASE_URL: {why}")
+
+
+def _why(error: BaseException, *, entered: bool) -> str:
+    """What a database's failure means; its own words may quote what was sent."""
+    # Where the driver's goodbye fails as well, that hides what the database said.
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, native.DatabaseError):
+        cause = cause.__context__
+    if cause is None:
+        return "the database cannot be reached; the embedded one runs while `wallet follow` does"
+    told = cause.args[0] if cause.args else {}
+    code = str(told.get("C", "")) if isinstance(told, Mapping) else ""
+    missing = f"the wallet's tables are missing or of an older version: {_TELL_TABLES}"
+    outside = f"its user is not a member of the role {ROLE}, which is to be granted to it"
+    return {
+        "28000": "the database does not let this user in",
+        "28P01": "the database does not let this user in",
+        "3D000": "there is no such database",
+        "22023": f"the role {ROLE} is missing: {_TELL_TABLES}",
+        "3F000": missing,
+        "42P01": missing,
+        "42501": missing if entered else outside,
+    }.get(code, f"the database refuses (SQLSTATE {code})")
+
+
+def _check_key(custody: KeystoreCustody, address: str) -> None:
+    """See that the password opens the key of this address."""
+    found = code = ""
+    try:
+        found = custody.address()
+    except CustodyError as error:
+        code = error.code
+    if code == "password":
+        raise SetupError("the password is not the keystore's (SIGNER_PASSWORD_FILE, or as typed)")
+    if code:
+        raise SetupError(f"SIGNER_KEYSTORE: {custody.path} cannot be decrypted ({code})")
+    if found != address:
+        raise SetupError("the key of SIGNER_KEYSTORE is of another address than SIGNER_ADDRESS")
+
+
+def _failed(error: Exception) -> tuple[str, str]:
+    """(which part failed, its code)."""
+    if isinstance(error, CustodyError):
+        return "custody", error.code
+    if isinstance(error, CopyDiffersError):
+        return "copies", "differs"
+    if isinstance(error, UnavailableError):
+        return ("copies" if str(error) == "copies" else "store"), "unavailable"
+    if isinstance(error, StoreError):
+        return "store", "conflict"
+    if isinstance(error, MalformedError):
+        return "store", "malformed"
+    return "signer", type(error).__name__
+
+
+@dataclass
 class Loop:
     """Answers what waits, until it is told to end.
+
+    What fails is told when it begins and when it has ended, and not at every look in between.
 
     Attributes:
         signer: whose store is one of PostgreSQL.
@@ -145,15 +285,36 @@ class Loop:
 
     signer: Signer
     ended: threading.Event
+    _failing: set[tuple[str, str]] = field(default_factory=set)
+    _seen: set[tuple[str, str]] = field(default_factory=set)
 
     def run(self, every: float = EVERY) -> None:
         """Look, answer, wait; what cannot be answered now waits for the next look."""
         while not self.ended.is_set():
-            try:
-                self.once()
-            except StoreError as error:
-                tell("error", "failed", error=type(error).__name__)
+            self.look()
             self.ended.wait(every)
+
+    def look(self) -> None:
+        """Answer what waits now, and tell of what fails from now on, or no longer."""
+        self._seen = set()
+        try:
+            self.once()
+        except StoreError as error:
+            self._fails(error)
+        # Without the store nothing else was tried.
+        if not any(part == "store" for part, _ in self._seen):
+            for part, code in sorted(self._failing - self._seen):
+                tell("info", "works again", part=part, code=code)
+            self._failing = self._seen
+
+    def _fails(self, error: Exception, **facts: str) -> None:
+        """Note a failure, and tell of it where it is new."""
+        one = _failed(error)
+        self._seen.add(one)
+        if one not in self._failing:
+            self._failing.add(one)
+            part, code = one
+            tell("error", "failed", part=part, code=code, error=type(error).__name__, **facts)
 
     def once(self) -> int:
         """Answer what waits now; says how many were answered.
@@ -176,8 +337,7 @@ class Loop:
         try:
             outcome = self.signer.sign(text)
         except Exception as error:
-            code = str(getattr(error, "code", ""))
-            tell("error", "failed", quote=quote, error=type(error).__name__, code=code)
+            self._fails(error, quote=quote)
             return False
         if isinstance(outcome, Signed):
             tell("info", "signed", quote=quote, attempt=outcome.attempt, hash=outcome.hash)
@@ -194,19 +354,34 @@ def tell(level: str, message: str, **facts: object) -> None:
     sys.stdout.flush()
 
 
+def _typed(prompt: str) -> str:
+    """What is typed unseen at a terminal.
+
+    Raises:
+        SetupError: there is none.
+    """
+    with warnings.catch_warnings(), suppress(EOFError, getpass.GetPassWarning):
+        warnings.simplefilter("error", getpass.GetPassWarning)
+        return getpass.getpass(prompt)
+    raise SetupError("SIGNER_PASSWORD_FILE is not set, and the password can be typed nowhere")
+
+
 def main() -> int:
-    """Sign until SIGTERM or SIGINT; 2 where it cannot be started."""
+    """Sign until SIGTERM or SIGINT; 2 where it cannot be started, 130 after Ctrl-C before."""
     if len(sys.argv) > 1:
         sys.stderr.write("This takes no arguments; see SIGNER_* in its documentation.\n")
         return 2
     ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
     try:
-        made = signer_of(os.environ, getpass.getpass)
-    except (SetupError, CustodyError) as error:
+        made = signer_of(os.environ, _typed)
+    except SetupError as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        return 130
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
     tell("info", "ready", address=made.address, network=made.network)
     Loop(made, ended).run()
     return 0

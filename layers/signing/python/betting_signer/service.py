@@ -129,7 +129,8 @@ class Signer:
 
         Raises:
             StoreError: the store failed; the same quote may come again.
-            CustodyError: the key cannot be read now; the same quote may come again.
+            CustodyError: the key cannot be read now, or not with this password; the same quote
+                may come again.
             CopyDiffersError: the audit was written anew. Nothing may be signed until a person
                 has looked.
             MalformedError: what the signer itself keeps is damaged; the same holds.
@@ -303,7 +304,7 @@ class Signer:
                 return WouldSign(intent.intent_id, held.number, transaction)
             found = checked(raw, self.address, transaction)
         except CustodyError as error:
-            if error.code == "unavailable":
+            if error.code in {"unavailable", "password"}:  # a person puts it right; nothing is lost
                 raise
             code = Code.KEY_MISMATCH if error.code == "mismatch" else Code.SIGNATURE_WRONG
         except SignatureError:

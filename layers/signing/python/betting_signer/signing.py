@@ -26,8 +26,9 @@ class CustodyError(Exception):
     """The key could not be used; nothing of it and of why is in the message.
 
     Attributes:
-        code: ``"unavailable"``: ask again later; ``"malformed"``: what is kept is no key;
-            ``"mismatch"``: it is the key of another wallet; ``"failed"``: it signed nothing.
+        code: ``"unavailable"``: ask again later; ``"password"``: it is not the keystore's;
+            ``"malformed"``: what is kept is no key; ``"mismatch"``: it is the key of another
+            wallet; ``"failed"``: it signed nothing.
     """
 
     def __init__(self, code: str) -> None:

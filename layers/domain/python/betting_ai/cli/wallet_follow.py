@@ -38,6 +38,8 @@ def follow(once: Once = False, every: Every = 2.0, as_json: Json = False) -> Non
             return
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: ended.set())
+        if not as_json:  # its database runs from now on, which the signer may wait for
+            typer.echo(f"following {app.settings.wallet_address}")
         run(carry, ended, every, lambda done: _tell(done, known, as_json=as_json))
 
 

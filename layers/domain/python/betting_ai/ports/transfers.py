@@ -121,6 +121,10 @@ class TransferDesk(TransferStates, Protocol):
         """
         ...
 
+    def holding(self, nonce: int) -> FollowedTransfer | None:
+        """The transfer that a nonce of the wallet was given to, in whatever state."""
+        ...
+
     def asked(self, transfer_id: str, quote_id: str) -> bool:
         """Whether a quote was put."""
         ...

@@ -7,7 +7,8 @@ are for and put once, signed bytes can be mined once, a transfer is handed over 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -23,11 +24,15 @@ from betting_ai.domain.transfers import (
     WantedTransfer,
 )
 from betting_ai.errors import (
+    ChainBehindError,
     ChainError,
     DomainError,
+    FeeTooHighError,
+    InsufficientFundsError,
     InvalidInputError,
     StorageUnavailableError,
     TransferConflictError,
+    TransferRevertsError,
 )
 from betting_ai.ports.chain import Balances, ChainNodes
 from betting_ai.ports.feeds import Payload, PayloadKind
@@ -36,6 +41,7 @@ from betting_ai.usecases.follow_transfers import (
     Followed,
     FollowTransfers,
     FollowTransfersCommand,
+    Gap,
     Stuck,
     Trouble,
 )
@@ -180,9 +186,12 @@ class CarryTransfers:
         quotes, troubles = self._quote_all(self._desk.open())
         for stuck in followed.stuck:
             quotes += self._try(self._replace, stuck, troubles)
-        for gap in followed.gaps:
-            if lapsed := self._desk.lapsed(gap.nonce):
-                quotes += self._try(self._close_gap, lapsed, troubles)
+        if behind := self._behind(followed.gaps):
+            troubles.append(behind)
+        else:  # on another chain nothing is missing that could be closed
+            for gap in followed.gaps:
+                if lapsed := self._desk.lapsed(gap.nonce):
+                    quotes += self._try(self._close_gap, lapsed, troubles)
         reported = self._report()
         balances = self._balances(troubles)
         return Carried(followed, quotes, reported, balances, (*followed.troubles, *troubles))
@@ -190,6 +199,24 @@ class CarryTransfers:
     def _follow(self, patience: timedelta) -> Followed:
         follow = FollowTransfers(self._desk, self._chains, self._clock)
         return follow(FollowTransfersCommand(patience))
+
+    def _behind(self, gaps: Sequence[Gap]) -> Trouble | None:
+        """What is said of a chain that counts fewer transactions than were final on it.
+
+        Only a receipt under as many blocks as make it final is held against the chain: blocks
+        that are reorganised before that take nothing with them that was final. It shows where
+        a transfer waits; the highest such nonce is the first that is looked for.
+        """
+        for gap in sorted(gaps, key=lambda one: one.nonce, reverse=True):
+            held = self._desk.holding(gap.nonce)
+            if held is not None and held.state in CLOSED and held.receipt is not None:
+                counted = min(one.nonce for one in gaps if one.sender == gap.sender)
+                error = ChainBehindError(
+                    f"the chain counts {counted} transactions of {gap.sender},"
+                    f" {gap.nonce + 1} were expected: is it another chain, or begun anew?"
+                )
+                return Trouble(gap.chain_id, error)
+        return None
 
     def _quote_all(self, transfers: Sequence[FollowedTransfer]) -> tuple[int, list[Trouble]]:
         troubles: list[Trouble] = []
@@ -228,7 +255,19 @@ class CarryTransfers:
             kind=self._wallet.kind,
             ceilings=self._wallet.ceilings,
         )
-        return self._ask(transfer.id, name, Purpose.TRANSFER, self._quotes(command))
+        try:
+            quote = self._quotes(command)
+        except (FeeTooHighError, InsufficientFundsError, TransferRevertsError) as error:
+            self._note(transfer, error.code)
+            raise
+        self._note(transfer, None)
+        return self._ask(transfer.id, name, Purpose.TRANSFER, quote)
+
+    def _note(self, transfer: FollowedTransfer, reason: str | None) -> None:
+        """Keep why a transfer is not even quoted, for whoever asked for it."""
+        if transfer.reason != reason:
+            with suppress(TransferConflictError):  # another has noted something newer
+                self._desk.save(replace(transfer, reason=reason))
 
     def _refused(self, transfer_id: str, since: datetime) -> bool:
         """Whether the signer has said no and would again; it counts each, and many lock it."""

@@ -203,9 +203,10 @@ class ReadTransfer:
         state = found.state if found else TransferState.QUOTED
         if found is not None and (status := _STATUS.get(state)) is not None:
             return status, found.reason
-        why = self._refusal(wanted)
+        # What keeps it from being put to the signer is newer than the signer's last word.
+        why = (found.reason if found else None) or self._refusal(wanted)
         if state is TransferState.EXPIRED or self._clock.now() >= wanted.expires_at:
-            return "refused", (found.reason if found else None) or why or "not_signed_in_time"
+            return "refused", why or "not_signed_in_time"
         # Until then it is asked for again and again, and may be signed: it is not refused yet.
         if wanted.approved_at is not None:
             return "approved", why

@@ -250,11 +250,15 @@ class WalletDesk:
             lapsed = transfer.state is TransferState.EXPIRED and not transfer.attempts
             self.rows.unlist(transfer.id, lapsed=lapsed)
 
-    def lapsed(self, nonce: int) -> FollowedTransfer | None:
-        """The transfer that a nonce of the wallet was given to, where it expired unsigned."""
+    def holding(self, nonce: int) -> FollowedTransfer | None:
+        """The transfer that a nonce of the wallet was given to, in whatever state."""
         with _asked():
             transfer_id = self.rows.holder(self.address, self.chain_id, nonce)
-        one = self.find(transfer_id) if transfer_id else None
+        return self.find(transfer_id) if transfer_id else None
+
+    def lapsed(self, nonce: int) -> FollowedTransfer | None:
+        """The transfer that a nonce of the wallet was given to, where it expired unsigned."""
+        one = self.holding(nonce)
         unsigned = one is not None and one.state is TransferState.EXPIRED and not one.attempts
         if one is None or (one.state in CLOSED and not unsigned):
             return None
