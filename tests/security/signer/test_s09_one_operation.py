@@ -23,7 +23,7 @@ PACKAGE = Path(betting_signer.__file__).parent
 )
 def test_there_is_one_operation(operation: object) -> None:
     assert Intent.parse(intent().content()).operation == "transfer"
-    with pytest.raises(MalformedError, match=r"Intent\.operation"):
+    with pytest.raises(MalformedError, match=r"^operation: only transfer$"):
         Intent.parse(intent().content() | {"operation": operation})
 
 

@@ -35,7 +35,10 @@ def said(chosen: Any, wish: Any = None, **quoted: Any) -> Code | None:
 @pytest.mark.parametrize("more", [-1, 0, 1])
 def test_the_fee(more: int) -> None:
     wanted = Code.FEE_ABOVE_CAP if more > 0 else None
-    assert said(with_chain(FREE, max_fee_per_gas=3 * GWEI - more)) is wanted
+    assert (
+        said(with_chain(FREE, max_fee_per_gas=3 * GWEI - more, max_priority_fee_per_gas=GWEI))
+        is wanted
+    )
 
 
 @pytest.mark.parametrize("more", [-1, 0, 1])
@@ -47,7 +50,7 @@ def test_the_priority_fee(more: int) -> None:
 @pytest.mark.parametrize("more", [-1, 0, 1])
 def test_the_gas_limit(more: int) -> None:
     wanted = Code.GAS_ABOVE_CAP if more > 0 else None
-    assert said(with_asset(FREE, gas_limit=21_000 - more)) is wanted
+    assert said(with_asset(FREE, gas_limit=21_001 - more), gas_limit=21_001) is wanted
 
 
 @pytest.mark.parametrize("less", [0, 1, 21_000])

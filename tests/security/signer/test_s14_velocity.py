@@ -122,7 +122,15 @@ def test_what_cannot_be_read_does(server: World) -> None:
     assert code(server.ask(intent())) is Code.LOCKED
 
 
-@pytest.mark.parametrize(("most", "seconds"), [(0, 1), (1, 0), (1001, 1), (1, 7 * 24 * 3600 + 1)])
-def test_counts_that_would_switch_it_off_are_refused(most: int, seconds: int) -> None:
-    with pytest.raises(ValueError, match="Count"):
+@pytest.mark.parametrize(
+    ("most", "seconds", "named"),
+    [
+        (0, 1, "most: not from 1 to 1000"),
+        (1001, 1, "most: not from 1 to 1000"),
+        (1, 0, "seconds: not from 1 to 604800, a week"),
+        (1, 7 * 24 * 3600 + 1, "seconds: not from 1 to 604800, a week"),
+    ],
+)
+def test_counts_that_would_switch_it_off_are_refused(most: int, seconds: int, named: str) -> None:
+    with pytest.raises(ValueError, match=f"^{named}$"):
         Count(most, seconds)

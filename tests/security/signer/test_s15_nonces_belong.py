@@ -281,7 +281,7 @@ def test_gaps_are_closed_only_where_the_policy_names_it_and_within_its_fees(
     server.clock.at = LATE
     server.under(policy(gap_rule=None))
     assert code(server.ask(wish, purpose="gap")) is Code.GAP_NOT_ALLOWED
-    server.under(with_chain(policy(), max_fee_per_gas=3 * GWEI - 1))
+    server.under(with_chain(policy(), max_fee_per_gas=3 * GWEI - 1, max_priority_fee_per_gas=GWEI))
     assert code(server.ask(wish, purpose="gap")) is Code.FEE_ABOVE_CAP
     server.under(policy())
     assert code(server.ask(wish, purpose="gap", native_balance=1)) is Code.INSUFFICIENT_FUNDS

@@ -27,7 +27,7 @@ from security.signer.world import (
 
 def test_an_altered_policy_is_refused_until_it_is_approved(world: World) -> None:
     assert code(world.ask(intent())) is None
-    wider = with_asset(policy(), per_day=100 * COIN)
+    wider = with_asset(policy(), per_day=10 * COIN)
     world.desk.set_policy(wider.dumps())
     assert code(world.ask(intent())) is Code.POLICY_NOT_APPROVED
     world.switch(policy_hash=wider.policy_hash)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from betting_signer.contract import Code, Signed
+from betting_signer.contract import Approval, Code, Signed
 from security.signer.world import (
     COIN,
     NOW,
@@ -45,7 +45,7 @@ def test_without_one_it_waits_and_with_one_it_is_signed_once(world: World) -> No
 @pytest.mark.parametrize(
     ("changes", "wanted"),
     [
-        ({"approver": "api"}, Code.APPROVAL_NOT_VALID),  # the requester itself, though listed
+        ({"approver": "api"}, Code.APPROVAL_NOT_VALID),  # the requester itself
         ({"approver": "somebody"}, Code.APPROVAL_NOT_VALID),
         ({"approved_at": NOW + timedelta(seconds=31)}, Code.APPROVAL_NOT_VALID),
         ({"approved_at": NOW - timedelta(seconds=31)}, Code.APPROVAL_NOT_VALID),
@@ -56,6 +56,16 @@ def test_whose_word_counts(world: World, changes: dict[str, Any], wanted: Code |
     wish = intent(amount=LARGE)
     world.approve(wish, **changes)
     assert code(world.ask(wish)) is wanted
+
+
+def test_the_requesters_own_word_would_not_count_if_it_were_listed() -> None:
+    """No policy that lists it can be read; this holds all the same."""
+    listed = policy()
+    object.__setattr__(listed, "approvers", ("owner", "api"))
+    wish = intent(amount=LARGE)
+    for approver, wanted in (("api", Code.APPROVAL_NOT_VALID), ("owner", None)):
+        approval = Approval(wish.request_hash, approver, NOW)
+        assert code(decided(wish, listed, approval=approval)) is wanted
 
 
 def test_the_word_for_another_request_does_not_count(server: World) -> None:
@@ -103,9 +113,10 @@ def test_a_word_is_used_once_by_many_at_once(world: World) -> None:
 
 
 def test_a_refusal_uses_nothing_up(server: World) -> None:
+    server.ask(intent(amount=COIN // 2))
     wish = intent(amount=LARGE)
     server.approve(wish)
-    server.under(with_asset(policy(), per_day=1))
+    server.under(with_asset(policy(), per_day=COIN))
     assert code(server.ask(wish)) is Code.DAY_ABOVE_CAP
     assert not server.store.approval(wish.request_hash)[1]
     server.under(policy())

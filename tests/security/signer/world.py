@@ -100,7 +100,7 @@ def policy(**changes: Any) -> Policy:
                 "requesters": ["api"],
             },
         ],
-        "approvers": ["owner", "api"],
+        "approvers": ["owner"],
         "velocity": {"most": 1000, "seconds": 3600},
         "cool_off": {"most": 1000, "seconds": 3600},
         "replacements": 3,

@@ -257,7 +257,7 @@ def test_the_gap_of_what_expired_is_closed(flow: Flow, chain: Chain, idle: timed
 @pytest.mark.parametrize("chain", [97], indirect=True)  # caps know nothing of chains
 def test_fifty_wishes_at_once_never_pass_the_cap(flow: Flow, chain: Chain) -> None:
     chosen = policy(flow.chain_id)
-    capped = replace(chosen.assets[0], per_day=20 * COIN // 100 + 1)
+    capped = replace(chosen.assets[0], per_transaction=COIN // 100, per_day=20 * COIN // 100 + 1)
     flow.under(replace(chosen, assets=(capped,)))
     wishes = [flow.wish(to=place) for place in range(50)]
     carry = flow.carry(gwei=50)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, ClassVar, Final, Generic, Self, TypeVar
 
 from betting_signer.keccak import keccak256
@@ -36,6 +37,9 @@ CHAINS: Final[Mapping[int, str]] = {56: "mainnet", 97: "testnet"}
 LARGEST: Final = 16_384
 """Characters of a document by others at most."""
 
+LARGEST_FILE: Final = 1 << 20
+"""Bytes of a file that a person names at most."""
+
 SKEW: Final = timedelta(seconds=30)
 """How far a clock of others may be ahead."""
 
@@ -44,17 +48,49 @@ INTENT_LIFE: Final = timedelta(minutes=15)
 WAITING_LIFE: Final = timedelta(hours=24)
 """Of an intent that needs an approval."""
 
+_SHOWN: Final = 40  # characters of a name at most
 _WHOLE: Final = re.compile(r"0|[1-9][0-9]{0,77}", re.ASCII)
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}", re.ASCII)
 _HASH: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _ADDRESS: Final = re.compile(r"0x[0-9A-Fa-f]{40}", re.ASCII)
 _BYTES: Final = re.compile(r"0x(?:[0-9a-f]{2})*", re.ASCII)
+_NO_ADDRESS: Final = "not an address, which is 0x and 40 hexadecimal digits"
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_NO_INSTANT: Final = "not an instant such as 2025-03-15T09:00:00Z"
 _FORM: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class MalformedError(ValueError):
-    """A document is not what the contract says; the message names the place, never a value."""
+    """A document is not what the contract says.
+
+    The message is one line for a person: the place, such as ``assets[1].per_day``, and what is
+    wrong there. Of what others wrote it tells names and fractions, bounded and escaped, and the
+    right spelling of an address; no other value.
+
+    Attributes:
+        why: what is wrong.
+        path: where; empty for the document as a whole.
+    """
+
+    def __init__(self, why: str, path: str = "") -> None:
+        super().__init__(f"{path}: {why}" if path else why)
+        self.why = why
+        self.path = path
+
+    def within(self, step: str) -> MalformedError:
+        """The same, as seen from what holds the place.
+
+        Args:
+            step: the name of a field, or an index with its brackets.
+        """
+        dot = "." if self.path and not self.path.startswith("[") else ""
+        return MalformedError(self.why, f"{step}{dot}{self.path}")
+
+
+def _shown(name: object) -> str:
+    """A name that others wrote: ASCII without control characters, and not all of a long one."""
+    text = ascii(str(name)[: _SHOWN + 1])[1:-1]
+    return f'"{text}"' if len(text) <= _SHOWN else f'"{text[:_SHOWN]}..."'
 
 
 class Code(StrEnum):
@@ -192,31 +228,61 @@ def document(text: object, limit: int | None = LARGEST) -> dict[str, Any]:
         limit: as this; None where its writer is trusted.
 
     Raises:
-        MalformedError: it is none, is too large, says a name twice or has a number that is not
-            whole.
+        MalformedError: it is none (the line and column are told), is too large, has a field twice
+            or a number that is not whole.
     """
-    if not isinstance(text, str) or (limit is not None and len(text) > limit):
-        raise MalformedError("document")
+    if not isinstance(text, str):
+        raise MalformedError("not text")
+    if limit is not None and len(text) > limit:
+        raise MalformedError(f"longer than {limit} characters")
     try:
         found = json.loads(
             text, parse_float=_refused, parse_constant=_refused, object_pairs_hook=_each_once
         )
+    except MalformedError:
+        raise
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise MalformedError("not JSON", place) from None
     except (ValueError, RecursionError):
-        raise MalformedError("document") from None
-    if not isinstance(found, dict):
-        raise MalformedError("document")
-    return found
+        raise MalformedError("a number that is too long, or nested too deeply") from None
+    return _object(found)
 
 
-def _refused(_: str) -> None:
-    raise ValueError
+def _refused(text: str) -> None:
+    raise MalformedError(f"the number {_shown(text)} is not whole")
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise MalformedError(f"the field {_shown(name)} is there twice")
+        found[name] = value
     return found
+
+
+def text_of(path: Path, limit: int = LARGEST_FILE) -> str:
+    """The text of a file that a person names, such as a policy.
+
+    Args:
+        path: of a regular file; no device or pipe is read, which may have no end.
+        limit: its size in bytes at most.
+
+    Raises:
+        MalformedError: it is no such file, is larger, or is no UTF-8.
+        OSError: there is none, or it cannot be read.
+    """
+    if path.exists() and not path.is_file():
+        raise MalformedError("not a regular file")
+    with path.open("rb") as file:
+        found = file.read(limit + 1)
+    if len(found) > limit:
+        raise MalformedError(f"longer than {limit} bytes")
+    try:
+        return found.decode()
+    except UnicodeError:
+        raise MalformedError("not UTF-8 text") from None
 
 
 def checksummed(address: str) -> str:
@@ -226,7 +292,7 @@ def checksummed(address: str) -> str:
         MalformedError: it is no address.
     """
     if not isinstance(address, str) or not _ADDRESS.fullmatch(address):
-        raise MalformedError("address")
+        raise MalformedError(_NO_ADDRESS)
     return _marked(address[2:].lower())
 
 
@@ -251,10 +317,10 @@ class Kind(Generic[T]):
     write: Callable[[T], Any] = lambda value: value
 
 
-def _matching(pattern: re.Pattern[str]) -> Kind[str]:
+def _matching(pattern: re.Pattern[str], what: str) -> Kind[str]:
     def read(value: object) -> str:
         if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise MalformedError("text")
+            raise MalformedError(f"not {what}")
         return value
 
     return Kind(read)
@@ -262,42 +328,54 @@ def _matching(pattern: re.Pattern[str]) -> Kind[str]:
 
 def _amount(value: object) -> int:
     if not isinstance(value, str) or not _WHOLE.fullmatch(value):
-        raise MalformedError("amount")
+        raise MalformedError('not a whole number as text, such as "1000"')
     found = int(value)
     if found >= 1 << 256:
-        raise MalformedError("amount")
+        raise MalformedError("more than 256 bits")
     return found
 
 
 def _whole(value: object) -> int:
     if type(value) is not int or not 0 <= value < 1 << 63:
-        raise MalformedError("whole number")
+        raise MalformedError("not a whole number without quotes, from 0 to 2^63 - 1")
     return value
 
 
 def _truth(value: object) -> bool:
     if type(value) is not bool:
-        raise MalformedError("truth")
+        raise MalformedError("not true or false")
     return value
 
 
 def _address(value: object) -> str:
-    if not isinstance(value, str) or value == NOBODY or checksummed(value) != value:
-        raise MalformedError("address")
-    return value
+    if not isinstance(value, str):
+        raise MalformedError(_NO_ADDRESS)
+    if value == NOBODY:
+        raise MalformedError("the address that nobody has")
+    right = checksummed(value)
+    if value == right:
+        return value
+    if value[2:] in (value[2:].lower(), value[2:].upper()):
+        raise MalformedError(f"not a checksummed address (is it {right}?)")
+    # Its checksum tells that something is wrong: the right one of a wrong address would hide it.
+    raise MalformedError("not a checksummed address (a digit or its case is wrong: copy it anew)")
 
 
 def _asset(value: object) -> str:
-    return NATIVE if value == NATIVE else _address(value)
+    if value == NATIVE:
+        return NATIVE
+    if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
+        raise MalformedError(f'{_NO_ADDRESS}, nor "{NATIVE}"')
+    return _address(value)
 
 
 def _instant(value: object) -> datetime:
     if not isinstance(value, str) or not _INSTANT.fullmatch(value):
-        raise MalformedError("instant")
+        raise MalformedError(_NO_INSTANT)
     try:
         return datetime.strptime(value, _FORM).replace(tzinfo=UTC)
     except ValueError:
-        raise MalformedError("instant") from None
+        raise MalformedError(_NO_INSTANT) from None
 
 
 def told(instant: datetime) -> str:
@@ -310,7 +388,7 @@ def one_of(*words: str) -> Kind[str]:
 
     def read(value: object) -> str:
         if not isinstance(value, str) or value not in words:
-            raise MalformedError("word")
+            raise MalformedError(f"only {' or '.join(words)}")
         return value
 
     return Kind(read)
@@ -321,8 +399,8 @@ def many(kind: Kind[T]) -> Kind[tuple[T, ...]]:
 
     def read(value: object) -> tuple[T, ...]:
         if not isinstance(value, list):
-            raise MalformedError("list")
-        return tuple(kind.read(one) for one in value)
+            raise MalformedError("not a list")
+        return tuple(_read(kind, one, f"[{number}]") for number, one in enumerate(value))
 
     return Kind(read, lambda values: [kind.write(one) for one in values])
 
@@ -331,13 +409,29 @@ def by(name: Kind[Any], kind: Kind[T]) -> Kind[Mapping[Any, T]]:
     """An object whose names and values are each of one type."""
 
     def read(value: object) -> Mapping[Any, T]:
-        if not isinstance(value, dict):
-            raise MalformedError("object")
-        return {name.read(key): kind.read(one) for key, one in value.items()}
+        found = _object(value)
+        steps = {key: f"[{_shown(key)}]" for key in found}
+        return {
+            _read(name, key, step): _read(kind, found[key], step) for key, step in steps.items()
+        }
 
     return Kind(
         read, lambda found: {name.write(key): kind.write(one) for key, one in found.items()}
     )
+
+
+def _object(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise MalformedError("not an object")
+    return value
+
+
+def _read(kind: Kind[T], value: object, step: str) -> T:
+    """A value of a document, whose errors tell where it is."""
+    try:
+        return kind.read(value)
+    except MalformedError as error:
+        raise error.within(step) from None
 
 
 def maybe(kind: Kind[T]) -> Kind[T | None]:
@@ -351,16 +445,18 @@ def maybe(kind: Kind[T]) -> Kind[T | None]:
 def _chain_key(value: object) -> int:
     found = _amount(value)
     if found >= 1 << 63:
-        raise MalformedError("chain")
+        raise MalformedError("more than 63 bits")
     return found
 
 
 AMOUNT: Final = Kind(_amount, str)
 WHOLE: Final = Kind(_whole)
 TRUTH: Final = Kind(_truth)
-NAME: Final = _matching(_NAME)
-HASH: Final = _matching(_HASH)
-BYTES: Final = _matching(_BYTES)
+NAME: Final = _matching(
+    _NAME, "a name: at most 64 letters, digits or _ . : -, the first a letter or digit"
+)
+HASH: Final = _matching(_HASH, "a hash: 64 hexadecimal digits, small letters")
+BYTES: Final = _matching(_BYTES, "bytes: 0x and pairs of hexadecimal digits, small letters")
 ADDRESS: Final = Kind(_address)
 ASSET: Final = Kind(_asset)
 INSTANT: Final = Kind(_instant, told)
@@ -380,15 +476,14 @@ class Document:
         Raises:
             MalformedError: names the first place that is wrong.
         """
-        if not isinstance(raw, dict) or set(raw) != set(cls._kinds):
-            raise MalformedError(cls.__name__)
-        found = {}
-        for name, kind in cls._kinds.items():
-            try:
-                found[name] = kind.read(raw[name])
-            except MalformedError as error:
-                raise MalformedError(f"{cls.__name__}.{name}: {error}") from None
-        return cls(**found)
+        raw = _object(raw)
+        for name in raw:
+            if name not in cls._kinds:
+                raise MalformedError(f"unknown field {_shown(name)}")
+        for name in cls._kinds:
+            if name not in raw:
+                raise MalformedError("missing", name)
+        return cls(**{name: _read(kind, raw[name], name) for name, kind in cls._kinds.items()})
 
     @classmethod
     def loads(cls, text: object, limit: int | None = LARGEST) -> Self:
@@ -455,8 +550,10 @@ class Intent(Document):
     }
 
     def __post_init__(self) -> None:
-        if self.amount == 0 or self.expires_at <= self.created_at:
-            raise MalformedError("Intent: an amount above 0 and a time to live")
+        if self.amount == 0:
+            raise MalformedError("nothing", "amount")
+        if self.expires_at <= self.created_at:
+            raise MalformedError("not after created_at", "expires_at")
 
     @property
     def request_hash(self) -> str:
@@ -551,9 +648,9 @@ class Quote(Document):
 
     def __post_init__(self) -> None:
         if self.fee_kind == LEGACY and self.max_fee_per_gas != self.max_priority_fee_per_gas:
-            raise MalformedError("Quote: a legacy transaction has one price of gas")
+            raise MalformedError("not max_fee_per_gas, as of legacy", "max_priority_fee_per_gas")
         if self.max_priority_fee_per_gas > self.max_fee_per_gas:
-            raise MalformedError("Quote: the priority fee is within the fee")
+            raise MalformedError("above max_fee_per_gas", "max_priority_fee_per_gas")
 
 
 @dataclass(frozen=True)

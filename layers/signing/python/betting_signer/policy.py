@@ -49,6 +49,9 @@ from betting_signer.state import DAY, MOST_COUNTED, WEEK, Committed, Head, Reser
 PLAIN_GAS: Final = 21_000
 """What moving the coin of a chain to a plain address costs, in gas."""
 
+WHOLE_BPS: Final = 10_000
+"""All of an amount, in hundredths of a percent."""
+
 MOST_REPLACEMENTS: Final = 3
 
 
@@ -74,6 +77,10 @@ class Chain(Document):
         "first_nonce": WHOLE,
         "nonce_jump": WHOLE,
     }
+
+    def __post_init__(self) -> None:
+        if self.max_priority_fee_per_gas > self.max_fee_per_gas:
+            raise MalformedError("above max_fee_per_gas", "max_priority_fee_per_gas")
 
 
 @dataclass(frozen=True)
@@ -131,9 +138,17 @@ class Asset(Document):
 
     def __post_init__(self) -> None:
         if self.asset == NATIVE and self.worth != Worth(1, 1):
-            raise MalformedError("Asset.worth: a wei is worth a wei")
+            raise MalformedError("not 1 wei for 1 unit, which the chain's coin is", "worth")
         if self.worth.units == 0:
-            raise MalformedError("Asset.worth: of no units")
+            raise MalformedError("nothing", "worth.units")
+        if self.per_day < self.per_transaction:
+            raise MalformedError("less than per_transaction", "per_day")
+        if self.per_week < self.per_day:
+            raise MalformedError("less than per_day", "per_week")
+        if self.gas_limit < PLAIN_GAS:
+            raise MalformedError(f"below {PLAIN_GAS}, which every transaction needs", "gas_limit")
+        if self.fee_share_bps > WHOLE_BPS:
+            raise MalformedError(f"above {WHOLE_BPS}, which is all of it", "fee_share_bps")
 
 
 @dataclass(frozen=True)
@@ -162,6 +177,11 @@ class Rule(Document):
         "requesters": many(NAME),
     }
 
+    def __post_init__(self) -> None:
+        for name in ("destinations", "requesters"):
+            if not getattr(self, name):
+                raise MalformedError("empty: the rule would allow nothing", name)
+
 
 @dataclass(frozen=True)
 class Count(Document):
@@ -178,8 +198,11 @@ class Count(Document):
     _kinds = {"most": WHOLE, "seconds": WHOLE}  # noqa: RUF012 - never changed
 
     def __post_init__(self) -> None:
-        if not (0 < self.most <= MOST_COUNTED and 0 < self.seconds <= WEEK.total_seconds()):
-            raise MalformedError("Count: at least one, in at most a week")
+        if not 0 < self.most <= MOST_COUNTED:
+            raise MalformedError(f"not from 1 to {MOST_COUNTED}", "most")
+        longest = int(WEEK.total_seconds())
+        if not 0 < self.seconds <= longest:
+            raise MalformedError(f"not from 1 to {longest}, a week", "seconds")
 
     @property
     def window(self) -> timedelta:
@@ -276,20 +299,51 @@ class Policy(Document):
     }
 
     def __post_init__(self) -> None:
-        if any(CHAINS.get(chain) != self.network for chain in self.chains):
-            raise MalformedError("Policy.chains: a chain of another network")
-        known = [(one.chain_id, one.asset) for one in self.assets]
-        if len(set(known)) != len(known) or any(chain not in self.chains for chain, _ in known):
-            raise MalformedError("Policy.assets: twice, or on a chain without ceilings")
-        if any((rule.chain_id, rule.asset) not in known for rule in self.rules):
-            raise MalformedError("Policy.rules: an asset without caps")
-        ids = [rule.id for rule in self.rules] + ([self.gap_rule] if self.gap_rule else [])
-        if len(set(ids)) != len(ids):
-            raise MalformedError("Policy.rules: an id twice")
-        if any({self.sender, rule.asset} & set(rule.destinations) for rule in self.rules):
-            raise MalformedError("Policy.rules: the wallet or a token as a destination")
+        for chain in self.chains:
+            if CHAINS.get(chain) != self.network:
+                raise MalformedError(f"no chain of the {self.network}", f'chains["{chain}"]')
+        self._check_assets()
+        self._check_rules()
         if self.replacements > MOST_REPLACEMENTS:
-            raise MalformedError("Policy.replacements")
+            raise MalformedError(f"more than {MOST_REPLACEMENTS}", "replacements")
+
+    def _check_assets(self) -> None:
+        known = set()
+        for number, asset in enumerate(self.assets):
+            place, key = f"assets[{number}]", (asset.chain_id, asset.asset)
+            if asset.chain_id not in self.chains:
+                raise MalformedError("not in chains", f"{place}.chain_id")
+            if key in known:
+                raise MalformedError("there twice on this chain", f"{place}.asset")
+            known.add(key)
+            if not self.approvers and asset.approval_above < asset.per_transaction:
+                raise MalformedError(
+                    f"empty: {place} has amounts above approval_above, which need one", "approvers"
+                )
+
+    def _check_rules(self) -> None:
+        known = {(one.chain_id, one.asset) for one in self.assets}
+        ids = set()
+        for number, rule in enumerate(self.rules):
+            place = f"rules[{number}]"
+            if (rule.chain_id, rule.asset) not in known:
+                raise MalformedError("not in assets with this chain_id", f"{place}.asset")
+            if rule.id in ids:
+                raise MalformedError("the id of another rule, too", f"{place}.id")
+            ids.add(rule.id)
+            for index, to in enumerate(rule.destinations):
+                if to in (self.sender, rule.asset):
+                    raise MalformedError(
+                        "the wallet or the token itself", f"{place}.destinations[{index}]"
+                    )
+            for index, name in enumerate(rule.requesters):
+                if name in self.approvers:
+                    raise MalformedError(
+                        "an approver, too: whoever asks cannot approve",
+                        f"{place}.requesters[{index}]",
+                    )
+        if self.gap_rule in ids:
+            raise MalformedError("the id of a rule, too", "gap_rule")
 
     @property
     def policy_hash(self) -> str:
@@ -457,7 +511,7 @@ class Policy(Document):
             return Code.GAS_TOO_LOW
         # fee / (amount * wei / units) > bps / 10,000, without a division that rounds
         worth = intent.amount * asset.worth.wei * asset.fee_share_bps
-        if _fee(transaction) * asset.worth.units * 10_000 > worth:
+        if _fee(transaction) * asset.worth.units * WHOLE_BPS > worth:
             return Code.FEE_SHARE_ABOVE_CAP
         return None
 
