@@ -133,8 +133,8 @@ def test_the_place_and_what_is_wrong_there(path: str, value: object, wanted: str
         ),
         (
             "approvers",
-            ["owner", "api"],
-            "rules[0].requesters[0]: an approver, too: whoever asks cannot approve",
+            ["api"],
+            "rules[0].requesters[0]: the only approver, too: whoever asks cannot approve",
         ),
         ("rules 0 destinations", [], "rules[0].destinations: empty: the rule would allow nothing"),
         ("rules 1 requesters", [], "rules[1].requesters: empty: the rule would allow nothing"),

@@ -128,6 +128,16 @@ def test_people_write_their_own_rows_alone(wallet: Deployed) -> None:
         assert listed(keys) == [row]
 
 
+def test_who_approves_transfers_reads_the_policy_and_nothing_else_of_the_state(
+    wallet: Deployed,
+) -> None:
+    own = wallet.roles()["signer.Approver"]
+    [reads] = [one for one in own if "signer.State.Arn" in listed(one["Resource"])]
+    assert listed(reads["Action"]) == ["dynamodb:GetItem"]
+    keys = reads["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"]
+    assert listed(keys) == ["policy"]
+
+
 def test_who_sends_reads_of_the_state_whose_a_nonce_is_and_nothing_else(wallet: Deployed) -> None:
     own = wallet.roles()["signer.BroadcastTransferRole"]
     [reads] = [one for one in own if "signer.State.Arn" in listed(one["Resource"])]

@@ -58,10 +58,8 @@ def test_whose_word_counts(world: World, changes: dict[str, Any], wanted: Code |
     assert code(world.ask(wish)) is wanted
 
 
-def test_the_requesters_own_word_would_not_count_if_it_were_listed() -> None:
-    """No policy that lists it can be read; this holds all the same."""
-    listed = policy()
-    object.__setattr__(listed, "approvers", ("owner", "api"))
+def test_two_may_approve_for_each_other_and_none_for_itself() -> None:
+    listed = policy(approvers=["owner", "api"])
     wish = intent(amount=LARGE)
     for approver, wanted in (("api", Code.APPROVAL_NOT_VALID), ("owner", None)):
         approval = Approval(wish.request_hash, approver, NOW)

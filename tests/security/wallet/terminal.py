@@ -16,7 +16,7 @@ from pathlib import Path
 
 _PROMPT = r"\[(\d+)\]\$ $"
 _MORE = r"\[more\]\$ $"
-_HIDDEN = r"(?:[Pp]assword[a-z ]*|Repeat for confirmation): $"
+_HIDDEN = r"(?:[Pp]assword[a-z0-9, ]*|Repeat for confirmation): $"
 _SHOWN = {"PS1": "[$?]$ ", "PS2": "[more]$ ", "TERM": "dumb", "COLUMNS": "80"}
 _ADDRESS_END = r"of the payee's address: $"
 

@@ -290,6 +290,19 @@ def test_a_policy_is_proposed_by_one_and_approved_by_another(
     assert told(typed, "policy", "show")["policy_hash"] == found
 
 
+def test_a_policy_that_is_none_is_one_line(typed: Type, tmp_path: Path) -> None:
+    file = tmp_path / "policy.json"
+    file.write_text(policy(97).dumps().replace('"per_day"', '"a_day"'))
+    for name, why in (
+        (file, "assets[0]"),
+        (Path("/dev/zero"), "not a regular file"),
+        (tmp_path / "none", "no readable policy"),
+    ):
+        code, out, err = typed("policy", "hash", str(name))
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert why in err
+
+
 def test_one_changed_byte_of_the_audit_is_found(
     typed: Type, flow: Flow, empty_url: str, tmp_path: Path
 ) -> None:

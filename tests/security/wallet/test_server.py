@@ -132,7 +132,7 @@ def test_a_key_and_its_password_are_typed_unseen(empty_url: str, tmp_path: Path)
         made = mine.run(
             "betting-ai wallet init --import --keystore key.json",
             (r"\(64 hexadecimal digits\): ", KEY),
-            ("A password for the keystore: ", word),
+            ("A password for the keystore, of 12 characters or more: ", word),
             ("Repeat for confirmation: ", word),
         )
         assert f"address: {ADDRESS}" in made

@@ -322,7 +322,7 @@ class Policy(Document):
                 )
 
     def _check_rules(self) -> None:
-        known = {(one.chain_id, one.asset) for one in self.assets}
+        known = {(one.chain_id, one.asset): one for one in self.assets}
         ids = set()
         for number, rule in enumerate(self.rules):
             place = f"rules[{number}]"
@@ -336,10 +336,11 @@ class Policy(Document):
                     raise MalformedError(
                         "the wallet or the token itself", f"{place}.destinations[{index}]"
                     )
+            caps = known[rule.chain_id, rule.asset]
             for index, name in enumerate(rule.requesters):
-                if name in self.approvers:
+                if caps.approval_above < caps.per_transaction and {*self.approvers} == {name}:
                     raise MalformedError(
-                        "an approver, too: whoever asks cannot approve",
+                        "the only approver, too: whoever asks cannot approve",
                         f"{place}.requesters[{index}]",
                     )
         if self.gap_rule in ids:

@@ -168,10 +168,14 @@ def _control(rows: Any) -> Control | None:  # noqa: ANN401 - of either store
 
 
 def _policy_of(file: Path) -> Policy:
+    from betting_signer.contract import MalformedError, text_of
+
     try:
-        text = file.read_text()
-    except (OSError, UnicodeError):
+        text = text_of(file)
+    except OSError:
         raise InvalidInputError(f"there is no readable policy {file}") from None
+    except MalformedError as error:
+        raise InvalidInputError(f"{file}: {error}") from None
     return policy_in(text)
 
 
