@@ -44,7 +44,7 @@ OUTSIDE = {
     "dynamo.py": {"botocore"},
     "lambdas.py": {"botocore"},
     "postgres.py": {"pg8000"},
-    "server.py": {"pg8000"},
+    "setup.py": {"pg8000"},
     "custody.py": {"eth_account"},  # where a key is made or a keystore read: never in the function
 }
 """What modules import besides Python's own and each other."""
