@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from betting_ai.cli.wallet_place import OUTPUTS
 from betting_ai.settings import Settings, load_settings
 from betting_signer import contract, lambdas
 from deployed import Deployed, listed
@@ -179,6 +180,21 @@ def test_whoever_asks_and_whoever_sends_is_told_of_the_tables(wallet: Deployed) 
         assert found == {one: f"signer.{one.capitalize()}" for one in tables | more}
 
 
+def test_people_are_told_where_everything_is(wallet: Deployed) -> None:
+    told = wallet.words(wallet.stacks["signer"]["Outputs"], "signer")
+    assert {setting: told[output]["Value"] for setting, output in OUTPUTS.items()} == {
+        "wallet_address": ADDRESS,
+        "wallet_network": "testnet",
+        "signer_table": "signer.State",
+        "audit_bucket": "signer.Copies",
+        **{
+            f"{one}_table": f"signer.{one.capitalize()}"
+            for one in ("intents", "approvals", "quotes", "signed", "transfers")
+        },
+    }
+    assert set(OUTPUTS) <= set(Settings.model_fields)
+
+
 def test_tables_are_encrypted_kept_and_streamed(wallet: Deployed) -> None:
     tables = {one.id: one for one in wallet.all("AWS::DynamoDB::Table") if one.stack == "signer"}
     found = {}
@@ -249,7 +265,8 @@ def test_for_how_long_is_the_environments_own(
     [bucket] = [b for b in one.all("AWS::S3::Bucket") if b.stack == "signer"]
     retention = bucket.properties["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
     assert retention == {"Days": 3, "Mode": mode}
-    # Before there is an address nothing runs.
+    # Before there is an address nothing runs, and none is told.
+    assert "WalletAddress" not in one.stacks["signer"]["Outputs"]
     streams = [m for m in one.all("AWS::Lambda::EventSourceMapping") if m.stack == "signer"]
     assert {m.properties["Enabled"] for m in streams} == {False}
     assert one.one("signer", "Follow", "AWS::Scheduler::Schedule").properties["State"] == "DISABLED"

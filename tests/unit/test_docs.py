@@ -24,6 +24,16 @@ WALLET = (ROOT / "docs" / "wallet.md").read_text()
 COMMANDS += [
     f"betting-ai {one}" for one in re.findall(r"^\| `(wallet [^`]+)`", WALLET, re.MULTILINE)
 ]
+IN_AWS = [ROOT / "docs" / "wallet-aws.md", *ROOT.glob("docs/runbooks/*.md")]
+COMMANDS += sorted(
+    {
+        f"betting-ai {one.strip()}"
+        for document in IN_AWS
+        for one in re.findall(
+            r"(?:betting-ai (?:--env \S+ )?|[|,] `)(wallet \w[^`\"$)\n]*)", document.read_text()
+        )
+    }
+)
 
 
 @pytest.mark.parametrize("line", COMMANDS)

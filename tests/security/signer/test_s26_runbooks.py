@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -94,7 +95,10 @@ class Account:
 
 @pytest.fixture(scope="module")
 def cli(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"{unpack(tmp_path_factory.mktemp('cli'))}{os.pathsep}{os.environ['PATH']}"
+    ours = Path(sys.executable).parent  # where betting-ai is
+    return os.pathsep.join(
+        [str(unpack(tmp_path_factory.mktemp("cli"))), str(ours), os.environ["PATH"]]
+    )
 
 
 @pytest.fixture
@@ -103,8 +107,16 @@ def account(aws: FakeAws, cli: str, tmp_path: Path) -> Iterator[Account]:
     function, mapping, role = deployed_function(aws, wallet, tmp_path.name)
     secrets = aws.client("secretsmanager")
     nodes = secrets.create_secret(Name=f"nodes-{tmp_path.name}")["ARN"]
+    tables = wallet.store.tables
     outputs = {
-        "StateTable": wallet.store.tables.signer,
+        "WalletAddress": ADDRESS,
+        "WalletNetwork": "mainnet",
+        "StateTable": tables.signer,
+        **{
+            f"{one.capitalize()}Table": getattr(tables, one)
+            for one in ("intents", "approvals", "quotes", "signed")
+        },
+        "TransfersTable": "transfers",
         "SignTransferName": function,
         "SignTransferRole": role,
         "QuotesMapping": mapping,
@@ -116,7 +128,14 @@ def account(aws: FakeAws, cli: str, tmp_path: Path) -> Iterator[Account]:
     (tmp_path / "build").mkdir()
     told = {"betting-ai-prod-signer": outputs}
     (tmp_path / "build" / "aws-prod.json").write_text(json.dumps(told))
+    formation, stack = aws.client("cloudformation"), "betting-ai-prod-signer"
+    template = {
+        "Resources": {"Something": {"Type": "AWS::SNS::Topic"}},
+        "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+    }
+    formation.create_stack(StackName=stack, TemplateBody=json.dumps(template))
     yield Account(wallet, tmp_path, outputs, aws, cli)
+    formation.delete_stack(StackName=stack)
     aws.client("lambda").delete_function(FunctionName=function)
 
 
@@ -212,9 +231,18 @@ def sweeping() -> Policy:
 def test_a_sweep_brings_everything_away_and_nothing_elsewhere(account: Account) -> None:
     wallet, prepared = account.wallet, sweeping()
     (account.folder / "sweep.json").write_text(prepared.dumps() + "\n")
-    account.run(SWEEP)
+    # Somebody stopped it before: its switch cannot even be read.
+    wallet.write("control", "off")
+    propose, approve, enable = SWEEP.splitlines()
+    account.run(propose)
+    wallet.switch()
     assert code(wallet.ask(intent(to=COLD))) is Code.POLICY_NOT_APPROVED
-    wallet.switch(policy_hash=prepared.policy_hash)
+    wallet.write("control", "off")
+    seen = account.run(approve)
+    shown, _, said = seen.rpartition("Approved: ")
+    assert (json.loads(shown), said.strip()) == (prepared.content(), prepared.policy_hash)
+    assert code(wallet.ask(intent(to=COLD))) is Code.SIGNING_DISABLED
+    account.run(enable)
     everything = intent(to=COLD, amount=999 * COIN)
     signed = wallet.ask(everything)
     assert isinstance(signed, Signed)

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -147,3 +152,36 @@ def test_no_key_and_no_chain_is_in_this_process(api: Api, flow: Flow) -> None:
         with pytest.raises(Exception, match="permission denied"):
             connection.run(statement)
         connection.close()
+
+
+def behind_a_stage(api: Any) -> Any:
+    """Takes the stage off the path, as a gateway does."""
+
+    async def taken_off(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            assert scope["path"].startswith("/live/")
+            raw = scope["raw_path"].removeprefix(b"/live")
+            scope = {**scope, "path": scope["path"].removeprefix("/live"), "raw_path": raw}
+        await api(scope, receive, send)
+
+    return taken_off
+
+
+def test_the_lines_of_the_document_ask_for_a_transfer(
+    flow: Flow, database_url: str, tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    document = (Path(__file__).resolve().parents[3] / "docs" / "wallet-aws.md").read_text()
+    [lines] = re.findall(r"(?ms)^   ```python\n(.*?)^   ```", document)
+    with served(database_url, tmp_path / "home", around=behind_a_stage, **settings) as api:
+        made = api.key("read", "transfer")
+        given = {
+            "URL": f"{api.url}/live", "TOKEN": made.token, "SECRET": str(made.signing_secret),
+            "API_KEY": "of the gateway", "PAYEE": payee(1),
+        }  # fmt: skip
+        ran = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(lines)], env=os.environ | given,
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+    assert ran.stdout.startswith("202 "), ran
+    [name] = flow.rows.new_intents()
+    assert name in ran.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -338,13 +339,13 @@ def test_an_audit_that_was_cut_off_is_found(
     # Whoever may write the whole database puts the head back to where it was.
     admin.run("UPDATE signer.heads SET body = :body", body=before)
     code, _, err = typed("audit", "verify")
-    assert (code, "entry 2 of the audit" in err) == (1, True)
+    assert (code, "entry 2 of the audit" in err, "beyond the last" in err) == (1, True, True)
     # And takes away what came after; copies are out of reach.
     admin.run("ALTER TABLE signer.audit DISABLE TRIGGER audit_stays")
     admin.run("DELETE FROM signer.audit WHERE seq = 2")
     admin.close()
     code, _, err = typed("audit", "verify", *copies)
-    assert (code, "copy 2 of the audit" in err) == (1, True)
+    assert (code, "copy 2 of the audit" in err, "no entry has it" in err) == (1, True, True)
 
 
 def test_the_audit_is_verified_by_a_role_that_only_reads(
@@ -363,13 +364,43 @@ def test_the_audit_is_verified_by_a_role_that_only_reads(
     reader.close()
 
 
-def test_a_lost_copy_is_found(typed: Type, flow: Flow, tmp_path: Path) -> None:
+def test_an_entry_that_is_not_there_is_missing(typed: Type, flow: Flow, empty_url: str) -> None:
+    for number in range(2):
+        flow.wish(number, COIN // 1000)
+        flow.go()
+    admin = connection(empty_url)
+    admin.run("ALTER TABLE signer.audit DISABLE TRIGGER audit_stays")
+    admin.run("DELETE FROM signer.audit WHERE seq = 2")
+    admin.close()
+    code, _, err = typed("audit", "verify")
+    assert code == 1
+    assert re.search("entry 2 of the audit of .* is missing", err)
+
+
+def test_a_copy_that_is_lost_changed_or_too_many_is_told_apart(
+    typed: Type, flow: Flow, tmp_path: Path
+) -> None:
     flow.wish()
     flow.go()
-    (copy,) = (tmp_path / "copies" / "audit" / ADDRESS).iterdir()
+    copies = ("--copies", str(tmp_path / "copies"))
+    folder = tmp_path / "copies" / "audit" / ADDRESS
+    (copy,) = folder.iterdir()
+    (folder / "tmpleft").write_bytes(b"of a signer that ended while it wrote")
+    assert told(typed, "audit", "verify", *copies)["copies"] is True
+    more = folder / copy.name.replace("1.json", "7.json")
+    more.write_bytes(copy.read_bytes())
+    code, _, err = typed("audit", "verify", *copies)
+    assert code == 1
+    assert re.search("copy 7 of the audit of .* is there, and no entry has it", err)
+    more.unlink()
+    copy.write_bytes(copy.read_bytes() + b" ")
+    code, _, err = typed("audit", "verify", *copies)
+    assert code == 1
+    assert re.search("copy 1 of the audit of .* is not what was written", err)
     copy.unlink()
-    code, _, err = typed("audit", "verify", "--copies", str(tmp_path / "copies"))
-    assert (code, "copy 1 of the audit" in err, "is missing" in err) == (1, True, True)
+    code, _, err = typed("audit", "verify", *copies)
+    assert code == 1
+    assert re.search("copy 1 of the audit of .* is missing", err)
     assert isinstance(flow.copies, FolderCopies)
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The signer's record of every decision.", no_args_is_help=True)
 
+_CHANGED = "is not what was written"
+_MISSING = "is missing"
+
 
 class AuditBrokenError(DomainError):
     """The signer's record is not what was written."""
@@ -36,44 +39,64 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Recompute the whole chain of the signer's record, and hold it against its copies."""
-    from betting_signer.audit import copy_name, first_broken, first_different
-
     with opened_wallet() as opened:
         rows = opened.wallet_rows("betting_auditor")
         address = opened.wallet.address
         head = rows.head(address)
         lines = list(rows.audit(address, 1, head.audit_seq))
-        broken, what = first_broken(lines, (head.audit_seq, head.audit_hash)), "entry"
         kept = _copies(opened, copies)
-        if broken is None and kept is not None:
-            names = (copy_name(address, seq) for seq in range(1, len(lines) + 1))
-            found = [kept.read(name) for name in names]
-            broken, what = first_different(lines, found), "copy"
-            if broken is not None and found[broken - 1] is None:
-                raise AuditBrokenError(f"copy {broken} of the audit of {address} is missing")
-        if broken is None and (more := _beyond(rows, kept, address, len(lines))):
-            broken, what = len(lines) + 1, more
-    if broken is not None:
-        raise AuditBrokenError(f"{what} {broken} of the audit of {address} is not what was written")
+        wrong = (
+            _wrong_entry(lines, head)
+            or (None if kept is None else _wrong_copy(address, lines, kept))
+            or _beyond(rows, kept, address, len(lines))
+        )
+    if wrong is not None:
+        what, how = wrong
+        raise AuditBrokenError(f"{what} of the audit of {address} {how}")
     told = {"address": address, "entries": len(lines), "copies": kept is not None}
     beside = ", and so are their copies" if kept is not None else "; no copies were compared"
     said(as_json, told, f"{len(lines)} entries are as they were written{beside}.")
 
 
-def _beyond(rows: Any, kept: Any, address: str, last: int) -> str | None:  # noqa: ANN401 - of either store
-    """What follows the last entry though the head has not gone on: then the head was put back."""
+def _wrong_entry(lines: list[str], head: Any) -> tuple[str, str] | None:  # noqa: ANN401 - imported late
+    from betting_signer.audit import first_broken
+
+    number = first_broken(lines, (head.audit_seq, head.audit_hash))
+    if number is None:
+        return None
+    return f"entry {number}", _CHANGED if number <= len(lines) else _MISSING
+
+
+def _wrong_copy(address: str, lines: list[str], kept: Any) -> tuple[str, str] | None:  # noqa: ANN401 - folder or bucket
+    from betting_signer.audit import copy_name, first_different
+
+    found = [kept.read(copy_name(address, seq)) for seq in range(1, len(lines) + 1)]
+    number = first_different(lines, found)
+    if number is None:
+        return None
+    return f"copy {number}", _MISSING if found[number - 1] is None else _CHANGED
+
+
+def _beyond(rows: Any, kept: Any, address: str, last: int) -> tuple[str, str] | None:  # noqa: ANN401 - of either store
+    """What the head does not know of: it was put back, or somebody put a copy there."""
+    from betting_ai.adapters.wallet.copies import copy_names
     from betting_signer.audit import copy_name
 
-    what = None
-    if next(iter(rows.audit(address, last + 1, last + 1)), None) is not None:
-        what = "entry"
-    elif kept is not None and kept.read(copy_name(address, last + 1)) is not None:
-        what = "copy"
+    more = next(iter(rows.audit(address, last + 1, last + 1)), None) is not None
+    names = [] if kept is None else copy_names(kept, address)
     # The signer may have gone on meanwhile: head and entry come together, the copy after them.
-    return what if what and rows.head(address).audit_seq <= last else None
+    now = rows.head(address).audit_seq
+    if more and now <= last:
+        return f"entry {last + 1}", "is beyond the last that the head has"
+    written = {copy_name(address, seq) for seq in range(1, now + 1)}
+    for name in names:
+        if name not in written:
+            number = Path(name).stem.lstrip("0")
+            return f"copy {number}", "is there, and no entry has it"
+    return None
 
 
-def _copies(opened: App, folder: Path | None) -> Any:  # noqa: ANN401
+def _copies(opened: App, folder: Path | None) -> Any:  # noqa: ANN401 - folder or bucket
     if folder is not None:
         from betting_signer.copies import FolderCopies
 

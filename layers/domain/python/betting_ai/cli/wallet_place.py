@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from betting_ai.settings import Settings
 
 _TYPED: Final = 6
-_OUTPUTS: Final = {
+OUTPUTS: Final = {
     "wallet_address": "WalletAddress",
     "wallet_network": "WalletNetwork",
     "intents_table": "IntentsTable",
@@ -56,12 +56,12 @@ def _settings_there(name: str) -> Settings:
     from betting_ai.settings import load_settings
 
     told = environment_of(name).outputs("signer")
-    missing = [output for output in _OUTPUTS.values() if not told.get(output)]
+    missing = [output for output in OUTPUTS.values() if not told.get(output)]
     if missing:
         raise WalletOffError(
             f"environment {name} tells no {missing[0]} of its wallet; deploy it with the address"
         )
-    return load_settings(**{setting: told[output] for setting, output in _OUTPUTS.items()})
+    return load_settings(**{setting: told[output] for setting, output in OUTPUTS.items()})
 
 
 def said(as_json: bool, told: dict[str, Any], words: str) -> None:
