@@ -6,6 +6,7 @@ change the code that signs can reach the key.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -490,8 +491,10 @@ class SignerStack(cdk.Stack):
         return mapping
 
     def _let_people(self) -> None:
-        def let(role: iam.Role, *actions: str, on: list[str], row: str | None = None) -> None:
-            only = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [row]}} if row else None
+        def let(role: iam.Role, *actions: str, on: list[str], rows: Sequence[str] = ()) -> None:
+            only = (
+                {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [*rows]}} if rows else None
+            )
             role.add_to_policy(
                 iam.PolicyStatement(actions=[*actions], resources=on, conditions=only)
             )
@@ -505,13 +508,13 @@ class SignerStack(cdk.Stack):
             on=secrets,
         )
         let(self._custodian, "kms:GenerateDataKey", on=[self._key.key_arn])
-        let(self._custodian, "dynamodb:PutItem", on=state, row="policy")
+        let(self._custodian, "dynamodb:PutItem", on=state, rows=["policy"])
         self._custodian.add_to_policy(
             iam.PolicyStatement(
                 effect=iam.Effect.DENY, actions=[*_READING, "kms:Decrypt"], resources=["*"]
             )
         )
-        let(self._policy_approver, "dynamodb:PutItem", on=state, row="control")
+        let(self._policy_approver, "dynamodb:PutItem", on=state, rows=["control"])
         # Where the tables are, which are named by nobody.
         for role in (self._custodian, self._policy_approver, self._approver):
             let(role, "cloudformation:DescribeStacks", on=[self.stack_id])
@@ -520,7 +523,7 @@ class SignerStack(cdk.Stack):
             let(role, "dynamodb:GetItem", on=state)
         let(self._policy_approver, "s3:GetObject", on=[self._copies.arn_for_objects("audit/*")])
         let(self._policy_approver, "s3:ListBucket", on=[self._copies.bucket_arn])
-        let(self._approver, "dynamodb:GetItem", on=state, row="policy")
+        let(self._approver, "dynamodb:GetItem", on=state, rows=["policy", "control"])
         let(self._approver, "dynamodb:PutItem", on=[self.approvals.table_arn])
         let(
             self._approver,

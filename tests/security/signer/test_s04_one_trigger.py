@@ -128,14 +128,14 @@ def test_people_write_their_own_rows_alone(wallet: Deployed) -> None:
         assert listed(keys) == [row]
 
 
-def test_who_approves_transfers_reads_the_policy_and_nothing_else_of_the_state(
+def test_who_approves_transfers_reads_policy_and_switch_and_nothing_else_of_the_state(
     wallet: Deployed,
 ) -> None:
     own = wallet.roles()["signer.Approver"]
     [reads] = [one for one in own if "signer.State.Arn" in listed(one["Resource"])]
     assert listed(reads["Action"]) == ["dynamodb:GetItem"]
     keys = reads["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"]
-    assert listed(keys) == ["policy"]
+    assert listed(keys) == ["policy", "control"]
 
 
 def test_who_sends_reads_of_the_state_whose_a_nonce_is_and_nothing_else(wallet: Deployed) -> None:

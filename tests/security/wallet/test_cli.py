@@ -57,7 +57,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path, empty_url
         out, err = capsys.readouterr()
         assert KEY.removeprefix("0x") not in out + err
         assert SECRET not in out + err
-        assert all(len(line) <= 80 for line in out.splitlines() if line[:1] not in "{[")
+        assert all(len(line) <= 100 for line in out.splitlines() if line[:1] not in "{[")
         return code, out, err
 
     return run
@@ -200,6 +200,9 @@ def test_a_second_person_approves_exactly_one(typed: Type, flow: Flow) -> None:
     assert (code, out, "owner approved this transfer at 20" in err) == (1, "", True)
     flow.go()
     assert told(typed, "status", asked["id"])["status"] == "sent"
+    for name in ("owner", "friend"):
+        code, out, err = typed("approve", asked["id"], "--as", name, "--yes")
+        assert (code, out, "nothing to approve any more" in err) == (3, "", True)
 
 
 def test_what_no_word_can_help_is_not_approved(typed: Type, flow: Flow) -> None:
@@ -217,11 +220,30 @@ def test_what_no_word_can_help_is_not_approved(typed: Type, flow: Flow) -> None:
         assert why in err
         text, _ = flow.store.intent(name) or ("", "")
         assert flow.store.approval(Intent.loads(text).request_hash) is None
+    flow.desk.set_policy(policy(97, approvers=["stranger"]).dumps())  # proposed, and not approved
+    code, _, err = typed("approve", good, "--as", "stranger", "--yes")
+    assert (code, "no policy is approved" in err) == (2, True)
+    flow.under(policy(97))
     assert told(typed, "approve", good, "--as", "owner", "--yes")["new"] is True
     flow.go()
     assert told(typed, "status", good)["status"] == "sent"
     code, out, _ = typed("status", small)
     assert (code, "lifetime_too_long" in out, "ask again without" in out) == (0, True, True)
+
+
+def test_what_is_typed_unseen_needs_a_terminal(bare: Type, tmp_path: Path) -> None:
+    open_to_all = tmp_path / "word"
+    open_to_all.write_text(PASSWORD)
+    open_to_all.chmod(0o644)
+    words = ("init", "--keystore", str(tmp_path / "key"))
+    for more, why in (
+        ((), "--password-file"),
+        (("--import",), "--key-file"),
+        (("--password-file", str(open_to_all)), "others may read it"),
+    ):
+        code, out, err = bare(*words, *more, typed=f"{PASSWORD}\n{PASSWORD}\n")
+        assert (code, out, err.count("\n"), why in err) == (2, "", 1, True)
+    assert not (tmp_path / "key").exists()
 
 
 def test_what_is_asked_by_hand_needs_a_hand(typed: Type) -> None:
@@ -441,6 +463,13 @@ def test_a_lock_is_released_by_who_approves_policies(typed: Type, flow: Flow) ->
     second = told(typed, "send", "0.1", "BNB", payee(1), "--yes")
     flow.go()
     assert told(typed, "status", second["id"])["status"] == "sent"
+    # What was asked for during the lock is not asked again, which would lock it again.
+    assert told(typed, "policy", "show")["locked"] is False
+    assert told(typed, "status", first["id"])["reason"] == "locked"
+    shown = told(typed, "audit", "show", "--last", "4")
+    assert [one["code"] for one in shown][-1] == "allowed"
+    code, out, _ = typed("audit", "show")
+    assert (code, "destination_not_allowed" in out, "locked" in out) == (0, True, True)
 
 
 def test_a_token_that_is_not_on_the_chain_is_named_beside_what_is(

@@ -123,7 +123,7 @@ GRANT SELECT ON
   signer.approvals, signer.signed, signer.refusals, signer.transfers, signer.balances
   TO betting_requester;
 
-GRANT SELECT ON signer.intents, signer.transfers, signer.policy TO betting_approver;
+GRANT SELECT ON signer.intents, signer.transfers, signer.policy, signer.control TO betting_approver;
 GRANT SELECT, INSERT (request_hash, body) ON signer.approvals TO betting_approver;
 
 GRANT SELECT ON

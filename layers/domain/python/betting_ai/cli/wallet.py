@@ -13,8 +13,9 @@ from betting_ai.cli import wallet_audit, wallet_keys, wallet_policy
 from betting_ai.cli.context import Json, Voice, environment
 from betting_ai.cli.wallet_follow import follow
 from betting_ai.cli.wallet_place import confirm, opened_wallet, table
-from betting_ai.cli.wallet_policy import policy_in
-from betting_ai.errors import DomainError, InvalidInputError, NotFoundError
+from betting_ai.cli.wallet_policy import control_of, policy_in
+from betting_ai.domain.transfers import FOR_GOOD
+from betting_ai.errors import DomainError, InvalidInputError, NotFoundError, NothingToDoError
 
 if TYPE_CHECKING:
     from betting_ai.bootstrap import App
@@ -112,7 +113,8 @@ def send(
         known = _known(opened, str(name))
         if known is None:
             quote = _quoted(opened, wanted, asset)
-            _show_meant(opened, wanted, asset, quote)
+            if not as_json:
+                _show_meant(opened, wanted, asset, quote)
             if not yes:
                 confirm(wanted.to)
         kept = request(command)
@@ -152,11 +154,12 @@ def approve(
             raise InvalidInputError("--yes is for test networks; real money is approved by hand")
         rows = opened.wallet_rows("betting_approver")
         at = opened.clock.now().replace(microsecond=0)
+        _check_open(rows, str(_uuid(transfer_id, "the id")))
         intent = _approvable(rows, transfer_id, approver, at)
         given = Approval(intent.request_hash, approver, at)
         before = rows.approval(intent.request_hash)
         if before is None:
-            _check_policy(opened, rows.policy(), intent, approver)
+            _check_policy(opened, rows, intent, approver)
         else:
             _check_same(before[0], approver)
         asset = _asset_of(opened, intent.asset)
@@ -218,6 +221,8 @@ def _show(told: TransferTold, as_json: bool) -> None:
     del shown["needs_confirmations"]
     rows = [(name.replace("_", " "), str(value)) for name, value in shown.items() if value != None]  # noqa: E711
     table(("", ""), rows)
+    if one.reason in FOR_GOOD and one.status != "refused":
+        typer.echo("The signer is not asked again. Ask anew, with another id, once it has expired.")
     if one.reason == "lifetime_too_long":
         typer.echo("It waits for an approval that so small an amount needs not: ask again without.")
 
@@ -294,11 +299,20 @@ def _approvable(rows: Any, transfer_id: str, approver: str, at: datetime) -> Int
     return intent
 
 
-def _check_policy(opened: App, text: str | None, intent: Intent, approver: str) -> None:
+def _check_open(rows: Any, transfer_id: str) -> None:  # noqa: ANN401 - of either store
+    """Refuse what is signed or over: asked for again, it would be paid twice."""
+    found = rows.row(transfer_id)
+    state = json.loads(found[1])["state"] if found else "quoted"
+    if state not in {"quoted", "expired"}:
+        raise NothingToDoError(f"this transfer is {state}; there is nothing to approve any more")
+
+
+def _check_policy(opened: App, rows: Any, intent: Intent, approver: str) -> None:  # noqa: ANN401 - of either store
     """Refuse what could be approved and yet never be signed: an approval cannot be taken back."""
-    if text is None:
-        raise InvalidInputError("there is no policy under which this could be approved")
-    policy = policy_in(text)
+    text, control = rows.policy(), control_of(rows)
+    policy = policy_in(text) if text else None
+    if policy is None or control is None or control.policy_hash != policy.policy_hash:
+        raise InvalidInputError("no policy is approved under which this could be")
     if approver not in policy.approvers:
         names = ", ".join(policy.approvers) or "nobody"
         raise InvalidInputError(f"the policy has no approver {approver!r}; it has {names}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +10,7 @@ import typer
 
 from betting_ai.cli.context import Json
 from betting_ai.cli.wallet_place import opened_wallet, said
-from betting_ai.errors import DomainError, InvalidInputError
+from betting_ai.errors import DomainError, InvalidInputError, NothingToDoError
 
 if TYPE_CHECKING:
     from betting_ai.bootstrap import App
@@ -26,9 +27,32 @@ class AuditBrokenError(DomainError):
     code = "audit_broken"
 
 
-@app.callback()
-def audit() -> None:
-    """The signer's record of every decision."""
+@app.command()
+def show(
+    last: Annotated[int, typer.Option("--last", min=1, max=1000, help="So many.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """The newest decisions, the newest last; `verify` says whether they are what was written."""
+    with opened_wallet() as opened:
+        rows = opened.wallet_rows("betting_auditor")
+        address = opened.wallet.address
+        end = rows.head(address).audit_seq
+        lines = [json.loads(line) for line in rows.audit(address, max(1, end - last + 1), end)]
+    if not lines:
+        raise NothingToDoError("nothing has been decided yet")
+    if as_json:
+        typer.echo(json.dumps(lines))
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    grid = Table("", "at", "decision", "transfer", box=box.SIMPLE_HEAD)
+    for line in lines:
+        cells = (str(line[name]) for name in ("seq", "at", "code"))
+        grid.add_row(*cells, escape(str(line["intent_id"] or "")))
+    Console(highlight=False).print(grid)
 
 
 @app.command()

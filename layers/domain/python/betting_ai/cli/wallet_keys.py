@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -67,7 +68,7 @@ def init(
                 _put_secret(str(secret), key)
             key = ""  # of a frame that an error shows
     except CustodyError:
-        problem = "this is no key, or its file may be read by others (64 hexadecimal digits, 0600)"
+        problem = "this is no key: one is 64 hexadecimal digits"
     if problem:
         raise InvalidInputError(problem)
     if as_json:
@@ -91,18 +92,18 @@ def _key(asked: bool, file: Path | None) -> str:
     from betting_signer import custody
 
     if file is not None:
-        return custody.private_text(file)
+        return _private(file)
     if asked:
+        _need_terminal("the key", "--key-file")
         return str(typer.prompt("The key (64 hexadecimal digits)", hide_input=True, err=True))
     return custody.new_key()[0]
 
 
 def _password(file: Path | None) -> str:
-    from betting_signer import custody
-
     if file is not None:
-        found = custody.private_text(file).rstrip("\r\n")
+        found = _private(file).rstrip("\r\n")
     else:
+        _need_terminal("the password", "--password-file")
         found = str(
             typer.prompt(
                 f"A password for the keystore, of {_SHORTEST} characters or more",
@@ -114,6 +115,23 @@ def _password(file: Path | None) -> str:
     if len(found) < _SHORTEST:
         raise InvalidInputError(f"the password needs at least {_SHORTEST} characters")
     return found
+
+
+def _private(file: Path) -> str:
+    from betting_signer.custody import private_text
+    from betting_signer.signing import CustodyError
+
+    try:
+        return private_text(file)
+    except CustodyError:
+        raise InvalidInputError(
+            f"{file} is not there, is no text, or others may read it (chmod 600)"
+        ) from None
+
+
+def _need_terminal(what: str, option: str) -> None:
+    if not sys.stdin.isatty():
+        raise InvalidInputError(f"{what} is typed in a terminal; without one name {option}")
 
 
 def _keep(path: Path, text: str) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from betting_ai.settings import Settings
 
 _TYPED: Final = 6
+_WIDTH: Final = 100
 OUTPUTS: Final = {
     "wallet_address": "WalletAddress",
     "wallet_network": "WalletNetwork",
@@ -81,7 +82,9 @@ def table(titles: tuple[str, str], rows: list[tuple[str, str]], *, err: bool = F
         grid.add_column(title, overflow="fold")
     for row in rows:
         grid.add_row(*(escape(cell) for cell in row))
-    Console(highlight=False, stderr=err).print(grid)
+    console = Console(highlight=False, stderr=err)
+    console.width = max(console.width, _WIDTH)  # a hash is not broken: the terminal folds it
+    console.print(grid)
 
 
 def confirm(address: str) -> None:
@@ -96,6 +99,7 @@ def confirm(address: str) -> None:
     except typer.Abort:
         if sys.stdin.isatty():
             raise
+        typer.echo(err=True)  # behind the question
         typed = None
     if typed is None:
         raise InvalidInputError("this is confirmed by hand, in a terminal; nothing was done")

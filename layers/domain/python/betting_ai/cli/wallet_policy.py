@@ -32,7 +32,7 @@ def show(as_json: Json = False) -> None:
     with opened_wallet() as opened:
         rows = opened.wallet_rows("betting_policy")
         policy = _kept(rows)
-        told = _switch(policy, _control(rows), rows.head(policy.sender), opened.clock.now())
+        told = _switch(policy, control_of(rows), rows.head(policy.sender), opened.clock.now())
     if as_json:
         typer.echo(json.dumps({**told, "policy": policy.content()}))
         return
@@ -89,13 +89,14 @@ def approve_policy(
         _check_ours(opened, policy)
         if given is None and not as_json:
             typer.echo(json.dumps(policy.content(), indent=2))
-        before = _control(rows)
+        before = control_of(rows)
         at = opened.clock.now().replace(microsecond=0)
         # Off first: between the two nothing may be signed under a mixture of both.
         rows.set_control(Control(False, expected, at, before.released if before else 0))
         if given is not None:
             rows.set_policy(given.dumps())
-    said(as_json, {"policy_hash": expected, "enabled": False}, f"Approved: {expected}")
+    told = {"policy_hash": expected, "enabled": False}
+    said(as_json, told, f"Approved: {expected}\nSigning is off until `wallet enable`.")
 
 
 def enable(
@@ -112,16 +113,16 @@ def enable(
 
     with opened_wallet() as opened:
         rows = opened.wallet_rows("betting_policy")
-        before = _control(rows)
-        text = rows.policy()
-        if before is None or text is None or policy_in(text).policy_hash != before.policy_hash:
+        before = control_of(rows)
+        kept = _kept(rows)
+        if before is None or kept.policy_hash != before.policy_hash:
             raise InvalidInputError(
                 "the policy that is kept was not approved; `wallet policy approve` does so"
             )
         locks = rows.head(opened.wallet.address).locks
         if locks > before.released and not release:
             raise InvalidInputError(
-                "too many refusals have locked the wallet; find out why (`wallet audit verify`),"
+                "too many refusals have locked the wallet; find out why (`wallet audit show`),"
                 " and add --release"
             )
         until = opened.clock.now().replace(microsecond=0) + timedelta(days=days)
@@ -136,7 +137,7 @@ def disable(as_json: Json = False) -> None:
 
     with opened_wallet() as opened:
         rows = opened.wallet_rows("betting_policy")
-        before = _control(rows)
+        before = control_of(rows)
         if before is None or not before.enabled:
             raise NothingToDoError("signing is off")
         rows.set_control(replace(before, enabled=False))
@@ -156,7 +157,8 @@ def _check_ours(opened: App, policy: Policy) -> None:
         raise InvalidInputError("this policy is for another wallet or network")
 
 
-def _control(rows: Any) -> Control | None:  # noqa: ANN401 - of either store
+def control_of(rows: Any) -> Control | None:  # noqa: ANN401 - of either store
+    """The switch; None where it is missing or cannot be read, and so off."""
     from betting_signer.contract import MalformedError
     from betting_signer.state import Control
 

@@ -67,13 +67,17 @@ FOR_GOOD: Final = frozenset(
         "day_above_cap",
         "destination_not_allowed",
         "lifetime_too_long",
+        "locked",
         "requester_not_allowed",
         "sender_unknown",
         "stamp_wrong",
         "week_above_cap",
     }
 )
-"""Refusals of the signer that another quote does not change, and that it counts each time."""
+"""Refusals of the signer that another quote does not change, and that it counts each time.
+
+And what a lock has refused: asked again after its release, it would make the next one.
+"""
 
 
 class Rejection(StrEnum):
