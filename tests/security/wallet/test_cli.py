@@ -117,6 +117,15 @@ def test_no_key_is_made_of_what_is_none(bare: Type, tmp_path: Path) -> None:
     assert not target.exists()
 
 
+def test_a_managed_secret_needs_what_reaches_aws(
+    bare: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "betting_ai.adapters.aws.clients", None)
+    code, out, err = bare("init", "--secret", "arn")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "install betting-ai[aws]" in err
+
+
 def test_a_managed_secret_is_put_once_and_another_only_when_told(
     bare: Type, aws: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -210,6 +219,10 @@ def test_what_no_word_can_help_is_not_approved(typed: Type, flow: Flow) -> None:
         return str(told(typed, "send", amount, "bnb", payee(2), "--for-approval", "--yes")["id"])
 
     small, much, good = asked("0.1"), asked("1.1"), asked("0.9")
+    plain = str(told(typed, "send", "0.1", "bnb", payee(2), "--yes")["id"])
+    code, _, err = typed("approve", plain, "--as", "owner", "--yes")
+    # It is on its way: whoever were told to ask again would pay twice.
+    assert (code, "needs no approval" in err, "again" in err) == (2, True, False)
     for name, approver, why in (
         (small, "owner", "without --for-approval"),
         (much, "owner", "moves at most 1 BNB at once"),

@@ -14,7 +14,6 @@ from betting_ai.cli.context import Json, Voice, environment
 from betting_ai.cli.wallet_follow import follow
 from betting_ai.cli.wallet_place import confirm, opened_wallet, table
 from betting_ai.cli.wallet_policy import control_of, policy_in
-from betting_ai.domain.transfers import FOR_GOOD
 from betting_ai.errors import DomainError, InvalidInputError, NotFoundError, NothingToDoError
 
 if TYPE_CHECKING:
@@ -154,8 +153,9 @@ def approve(
             raise InvalidInputError("--yes is for test networks; real money is approved by hand")
         rows = opened.wallet_rows("betting_approver")
         at = opened.clock.now().replace(microsecond=0)
-        _check_open(rows, str(_uuid(transfer_id, "the id")))
-        intent = _approvable(rows, transfer_id, approver, at)
+        name = str(_uuid(transfer_id, "the id"))
+        _check_open(rows, name)
+        intent = _approvable(rows, name, approver, at)
         given = Approval(intent.request_hash, approver, at)
         before = rows.approval(intent.request_hash)
         if before is None:
@@ -192,6 +192,8 @@ def approve(
 
 
 def _show(told: TransferTold, as_json: bool) -> None:
+    from betting_ai.domain.transfers import FOR_GOOD
+
     one = told.transfer
     content = {
         "id": str(one.id),
@@ -283,7 +285,7 @@ def _asset_of(opened: App, contract: str) -> Any:  # noqa: ANN401
 def _approvable(rows: Any, transfer_id: str, approver: str, at: datetime) -> Intent:  # noqa: ANN401
     from betting_signer.contract import Approval, Intent, MalformedError
 
-    found = rows.intent(str(_uuid(transfer_id, "the id")))
+    found = rows.intent(transfer_id)
     if found is None:
         raise NotFoundError("nothing of this id was asked for")
     try:
@@ -309,6 +311,8 @@ def _check_open(rows: Any, transfer_id: str) -> None:  # noqa: ANN401 - of eithe
 
 def _check_policy(opened: App, rows: Any, intent: Intent, approver: str) -> None:  # noqa: ANN401 - of either store
     """Refuse what could be approved and yet never be signed: an approval cannot be taken back."""
+    from betting_signer.contract import INTENT_LIFE
+
     text, control = rows.policy(), control_of(rows)
     policy = policy_in(text) if text else None
     if policy is None or control is None or control.policy_hash != policy.policy_hash:
@@ -325,10 +329,10 @@ def _check_policy(opened: App, rows: Any, intent: Intent, approver: str) -> None
         most = f"{asset.text(caps.per_transaction)} {asset.symbol}"
         raise InvalidInputError(f"the policy moves at most {most} at once, also when approved")
     if intent.amount <= caps.approval_above:
-        raise InvalidInputError(
-            "so little needs no approval, and is not signed where it waits for one: ask for it"
-            " again, without --for-approval"
-        )
+        told = "so little needs no approval"
+        if intent.expires_at - intent.created_at > INTENT_LIFE:  # so it is never signed
+            told += ", and is not signed where it waits for one: ask again without --for-approval"
+        raise InvalidInputError(told)
 
 
 def _check_same(text: str, approver: str) -> None:

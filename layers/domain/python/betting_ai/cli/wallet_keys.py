@@ -154,8 +154,9 @@ def _make_schema() -> None:
 
 def _held(secret: str) -> bool:
     """Whether a secret has a value; what it is is not asked, and may not be by the custodian."""
+    secrets = _client("secretsmanager")
     try:
-        found = _client("secretsmanager").describe_secret(SecretId=secret)
+        found = secrets.describe_secret(SecretId=secret)
     except Exception as error:
         raise SecretError(f"the secret cannot be looked at ({type(error).__name__})") from None
     return bool(found.get("VersionIdsToStages"))
@@ -165,9 +166,10 @@ def _put_secret(secret: str, key: str) -> None:
     from betting_signer.custody import hush
 
     hush()
+    secrets = _client("secretsmanager")
     good = False
     with suppress(Exception):  # whatever it is, it may hold what was sent
-        _client("secretsmanager").put_secret_value(SecretId=secret, SecretString=key)
+        secrets.put_secret_value(SecretId=secret, SecretString=key)
         good = True
     key = ""  # of a frame that an error shows
     if not good:
